@@ -1,0 +1,199 @@
+"""How much the teacher is worth to a student: the out-of-fold choice of alpha."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import check_scoring, get_scorer
+from sklearn.utils.parallel import Parallel, delayed
+
+from skdistill.fidelity._scorer import FIDELITY_SCORINGS, FidelityScorer
+from skdistill.response import TeacherResponse
+
+__all__ = ["ALPHAS", "AlphaChoice", "Trial", "choose_alpha", "resolve_scoring", "run_trials", "term_weights"]
+
+ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
+# A gain smaller than its standard error is as likely noise as not, and plain labels are the safe choice.
+MIN_GAIN_ERRORS = 1.0
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one candidate achieved on one fold's held-out rows.
+
+    Parameters
+    ----------
+    score : float
+        Mean score, greater is better.
+    rows : ndarray of shape (n_rows,) or None
+        Score of each row where the scoring is a mean over rows.
+    hits : ndarray of shape (n_rows,) or None
+        Whether each row's label is right, for classifiers.
+    weight : ndarray of shape (n_rows,)
+        Weights of the rows.
+    """
+
+    score: float
+    rows: np.ndarray | None
+    hits: np.ndarray | None
+    weight: np.ndarray
+
+
+@dataclass(frozen=True)
+class AlphaChoice:
+    """The weight that was chosen and the out-of-fold mean scores of all candidates."""
+
+    alpha: float
+    scores: dict[float, float]
+
+    @property
+    def declined(self) -> bool:
+        """Whether the labels alone were the best choice."""
+        return self.alpha == 0.0
+
+
+def term_weights(alpha: float, weight: np.ndarray, n_more: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights of the teacher's and of the labels' terms.
+
+    The loss is ``alpha * mean over all rows of the teacher's term + (1 - alpha) * mean over labelled rows of the label's
+    term``, scaled so that without further rows the weights of a row sum to its sample weight, and that with alpha = 1
+    every row counts once.
+
+    Parameters
+    ----------
+    alpha : float
+        Weight of the teacher's term in [0, 1].
+    weight : ndarray of shape (n_labelled,)
+        Sample weights of the labelled rows.
+    n_more : int
+        Number of further rows, of weight one each.
+
+    Returns
+    -------
+    teacher_weight, label_weight : ndarrays of shape (n_labelled + n_more,)
+    """
+    total = weight.sum()
+    scale = (total + alpha * n_more) / total
+    teacher_share = scale * alpha * total / (total + n_more)
+    teacher_weight = teacher_share * np.concatenate([weight, np.ones(n_more)])
+    label_weight = np.concatenate([scale * (1.0 - alpha) * weight, np.zeros(n_more)])
+    return teacher_weight, label_weight
+
+
+def resolve_scoring(scoring: Any, *, has_proba: bool) -> Any:
+    """Return a scorer: a `FidelityScorer`, a scikit-learn scorer, or "neg_log_loss" and "accuracy" as they are.
+
+    A student that gives no probabilities is judged by its accuracy where the default asks for the log-loss.
+    """
+    if isinstance(scoring, FidelityScorer):
+        return scoring
+    if isinstance(scoring, str) and scoring in FIDELITY_SCORINGS:
+        return FIDELITY_SCORINGS[scoring]
+    if scoring in ("neg_log_loss", "accuracy"):
+        return scoring if has_proba else "accuracy"
+    if callable(scoring):
+        return scoring
+    return get_scorer(scoring)
+
+
+def run_trials(
+    trial: Callable[[float, int], Trial], n_folds: int, *, n_jobs: int | None, verbose: int
+) -> dict[float, list[Trial]]:
+    """Run every candidate on every fold, in parallel; the outcome does not depend on `n_jobs`."""
+    pairs = [(alpha, fold) for alpha in ALPHAS for fold in range(n_folds)]
+    done = Parallel(n_jobs=n_jobs, verbose=verbose)(delayed(trial)(alpha, fold) for alpha, fold in pairs)
+    outcomes: dict[float, list[Trial]] = {alpha: [] for alpha in ALPHAS}
+    for (alpha, _), outcome in zip(pairs, done, strict=True):
+        outcomes[alpha].append(outcome)
+    return outcomes
+
+
+def choose_alpha(outcomes: dict[float, list[Trial]], *, guard_accuracy: bool, trust_mean: bool) -> AlphaChoice:
+    """Choose the teacher's weight with the best mean score, if it is better than none.
+
+    Parameters
+    ----------
+    outcomes : dict of float to list of Trial
+        Per candidate, one trial per fold.
+    guard_accuracy : bool
+        Whether a candidate that loses accuracy against plain labels is out, whatever it gains.
+    trust_mean : bool
+        Whether the best mean wins as it is (fidelity aims, where labels have no claim); otherwise the gain over plain
+        labels must exceed its standard error.
+
+    Returns
+    -------
+    AlphaChoice
+        The choice, and all mean scores.
+    """
+    sizes = [trial.weight.sum() for trial in outcomes[0.0]]
+    scores = {
+        alpha: float(np.average([t.score for t in trials], weights=sizes)) for alpha, trials in outcomes.items()
+    }
+    if trust_mean:
+        return AlphaChoice(max(scores, key=lambda alpha: (scores[alpha], -alpha)), scores)
+    best = 0.0
+    for alpha, trials in outcomes.items():
+        if alpha == 0.0 or not scores[alpha] > scores[best]:
+            continue
+        gain, error = paired_gain(trials, outcomes[0.0], "rows")
+        if not gain > MIN_GAIN_ERRORS * error:
+            continue
+        if guard_accuracy and trials[0].hits is not None and paired_gain(trials, outcomes[0.0], "hits")[0] < 0:
+            continue
+        best = alpha
+    return AlphaChoice(best, scores)
+
+
+def paired_gain(trials: Sequence[Trial], plain: Sequence[Trial], what: str) -> tuple[float, float]:
+    """Return the mean gain over the plain student and its standard error, by rows where known, else by folds."""
+    if getattr(trials[0], what) is None:
+        differences = np.array([t.score - p.score for t, p in zip(trials, plain, strict=True)])
+        return float(differences.mean()), float(differences.std(ddof=1) / np.sqrt(len(differences)))
+    differences = np.concatenate(
+        [getattr(t, what).astype(float) - getattr(p, what) for t, p in zip(trials, plain, strict=True)]
+    )
+    weight = np.concatenate([t.weight for t in trials])
+    gain = np.average(differences, weights=weight)
+    # Weighted like repeated rows: a row of weight two counts as two.
+    variance = np.average(np.square(differences - gain), weights=weight)
+    return float(gain), float(np.sqrt(variance / weight.sum()))
+
+
+def label_trial(
+    view: Any, X: Any, labels: np.ndarray, codes: np.ndarray, weight: np.ndarray, scoring: Any, weighted: bool
+) -> Trial:
+    """Score a classifier on held-out labelled rows."""
+    if scoring == "neg_log_loss":
+        proba = view.predict_proba(X)
+        chosen = proba[np.arange(len(codes)), codes] / proba.sum(axis=1)
+        # The floor is the one of sklearn.metrics.log_loss.
+        rows = np.log(np.maximum(chosen, np.finfo(proba.dtype).eps))
+        hits = view.classes_[proba.argmax(axis=1)] == labels
+        return Trial(float(np.average(rows, weights=weight)), rows, hits, weight)
+    hits = view.predict(X) == labels
+    if scoring == "accuracy":
+        return Trial(float(np.average(hits, weights=weight)), hits.astype(float), None, weight)
+    score = scored(scoring, view, X, labels, weight if weighted else None)
+    return Trial(score, None, hits, weight)
+
+
+def fidelity_trial(scorer: FidelityScorer, view: Any, X: Any, answer: TeacherResponse, weight: np.ndarray) -> Trial:
+    """Score a classifier on held-out rows by its teacher's answers about them, given out of fold."""
+    return Trial(scorer.compare(answer, view.predict_proba(X), weight), None, None, weight)
+
+
+def value_trial(view: Any, X: Any, y: np.ndarray, weight: np.ndarray, scoring: Any, weighted: bool) -> Trial:
+    """Score a regressor on held-out labelled rows."""
+    if scoring == "neg_mean_squared_error":
+        errors = np.square(view.predict(X).reshape(y.shape) - y)
+        rows = -(errors.mean(axis=1) if errors.ndim == 2 else errors)
+        return Trial(float(np.average(rows, weights=weight)), rows, None, weight)
+    return Trial(scored(scoring, view, X, y, weight if weighted else None), None, None, weight)
+
+
+def scored(scoring: Any, view: Any, X: Any, y: np.ndarray, weight: np.ndarray | None) -> float:
+    """Call a scikit-learn scorer, with weights only when there are any."""
+    scorer = check_scoring(view, scoring)
+    return float(scorer(view, X, y) if weight is None else scorer(view, X, y, sample_weight=weight))

@@ -1,0 +1,152 @@
+"""Students that are searches over hyper-parameters."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.model_selection import check_cv
+from sklearn.utils import _safe_indexing
+from sklearn.utils.metaestimators import available_if
+
+from skdistill._sklearn import BaseSearchCV, routing_enabled
+from skdistill.exceptions import StudentRouteError
+from skdistill.students._base import SoftTargets
+
+__all__ = ["fit_search"]
+
+FitInner = Callable[[Any, Any, SoftTargets, int], Any]
+PREFIX = "estimator__"
+GRIDS = ("param_grid", "param_distributions")
+
+
+def _fitted_has(name: str) -> Callable[["TargetedClassifier"], bool]:
+    return lambda self: hasattr(self.fitted_, name)
+
+
+class TargetedClassifier(ClassifierMixin, BaseEstimator):
+    """What a search clones and fits: the inner student together with a way to soft targets."""
+
+    def __init__(self, estimator: Any, classes: Any, temperature: float, fit_inner: FitInner) -> None:
+        self.estimator = estimator
+        self.classes = classes
+        self.temperature = temperature
+        self.fit_inner = fit_inner
+
+    def fit(self, X: Any, y: Any, *, packed: np.ndarray) -> "TargetedClassifier":
+        """Fit the inner student on the packed targets of the rows at hand, original rows first."""
+        order = np.argsort(packed[:, 0] == 0.0, kind="stable")
+        if (np.diff(order) < 0).any():
+            X, packed = _safe_indexing(X, order), packed[order]
+        targets = unpack(packed, self.classes, self.temperature)
+        self.fitted_ = self.fit_inner(clone(self.estimator), X, targets, int(packed[:, 0].sum()))
+        self.classes_ = self.fitted_.classes_
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Give the inner student's classes."""
+        return self.fitted_.predict(X)
+
+    @available_if(_fitted_has("predict_proba"))
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Give the inner student's probabilities."""
+        return self.fitted_.predict_proba(X)
+
+    @available_if(_fitted_has("decision_function"))
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Give the inner student's margins."""
+        return self.fitted_.decision_function(X)
+
+
+def pack(targets: SoftTargets, n_original: int) -> np.ndarray:
+    """Write targets as one matrix with a row per row, which a search cuts like any fit parameter."""
+    original = np.arange(len(targets)) < n_original
+    return np.column_stack(
+        [original, targets.codes, targets.teacher_weight, targets.label_weight, targets.teacher]
+    ).astype(np.float64)
+
+
+def unpack(packed: np.ndarray, classes: np.ndarray, temperature: float) -> SoftTargets:
+    """Invert `pack`."""
+    return SoftTargets(
+        teacher=packed[:, 4:],
+        codes=packed[:, 1].astype(np.intp),
+        teacher_weight=packed[:, 2],
+        label_weight=packed[:, 3],
+        classes=classes,
+        temperature=temperature,
+    )
+
+
+def fit_search(
+    search: BaseSearchCV, X: Any, targets: SoftTargets, n_original: int, fit_inner: FitInner
+) -> BaseSearchCV:
+    """Run a search whose candidates learn soft targets.
+
+    Parameters
+    ----------
+    search : GridSearchCV or other search
+        Unfitted, with `refit` on; it is used up.
+    X : array-like, data frame or sparse matrix of shape (n_rows, n_features)
+        The original rows, then further ones, which are in every training part and in no test part.
+    targets : SoftTargets
+        What to learn about them.
+    n_original : int
+        Number of original rows.
+    fit_inner : callable
+        ``fit_inner(student, X, targets, n_original)`` fits one candidate.
+
+    Returns
+    -------
+    search
+        The search, fitted, with results in terms of its own parameters.
+
+    Raises
+    ------
+    StudentRouteError
+        If the search does not refit its best candidate.
+    """
+    if not search.refit:
+        raise StudentRouteError(
+            f"The student {type(search).__name__} has refit={search.refit!r}, so it ends without a model. Set "
+            "refit=True (or a metric's name)."
+        )
+    inner = TargetedClassifier(search.estimator, targets.classes, targets.temperature, fit_inner)
+    if routing_enabled():
+        inner.set_fit_request(packed=True)
+    labels = targets.labels
+    original = np.arange(n_original)
+    further = np.arange(n_original, len(targets))
+    splitter = check_cv(search.cv if search.cv is not None else 5, labels[original], classifier=True)
+    splits = [
+        (np.concatenate([train, further]), test)
+        for train, test in splitter.split(_safe_indexing(X, original), labels[original])
+    ]
+    grids = {name: _prefixed(getattr(search, name)) for name in GRIDS if hasattr(search, name)}
+    run = clone(search).set_params(estimator=inner, cv=splits, **grids)
+    run.fit(X, labels, packed=pack(targets, n_original))
+    return _read_back(search, run)
+
+
+def _prefixed(grid: Any) -> Any:
+    if isinstance(grid, dict):
+        return {PREFIX + name: values for name, values in grid.items()}
+    return [_prefixed(part) for part in grid]
+
+
+def _read_back(search: BaseSearchCV, run: BaseSearchCV) -> BaseSearchCV:
+    """Copy a run's results into the user's search, under the user's parameter names."""
+    for name, value in vars(run).items():
+        if name.endswith("_") and not name.startswith("_"):
+            setattr(search, name, value)
+    search.best_estimator_ = run.best_estimator_.fitted_
+    search.best_params_ = _stripped(run.best_params_)
+    search.cv_results_ = {
+        name.replace("param_" + PREFIX, "param_", 1): value for name, value in run.cv_results_.items()
+    }
+    search.cv_results_["params"] = [_stripped(params) for params in run.cv_results_["params"]]
+    return search
+
+
+def _stripped(params: dict[str, Any]) -> dict[str, Any]:
+    return {name.removeprefix(PREFIX): value for name, value in params.items()}
