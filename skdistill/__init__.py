@@ -1,7 +1,24 @@
 """skdistill: move what one model knows into another, and measure what moved."""
 
-from skdistill.estimators import DistilledClassifier, DistilledRegressor
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from skdistill.estimators import DistilledClassifier, DistilledRegressor
 
 __version__ = "0.1.0"
 
 __all__ = ["DistilledClassifier", "DistilledRegressor", "__version__"]
+
+# Names are resolved when they are first used (PEP 562), so that importing the package costs nothing.
+_HOMES = {"DistilledClassifier": "skdistill.estimators", "DistilledRegressor": "skdistill.estimators"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -3,6 +3,7 @@
 from sklearn.base import _fit_context as fit_context
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.tree._tree import Tree
+from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import (
     HasMethods,
     Hidden,
@@ -39,5 +40,6 @@ __all__ = [
     "num_samples",
     "raise_for_params",
     "routing_enabled",
+    "safe_indexing",
     "validate_params",
 ]

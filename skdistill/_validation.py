@@ -17,8 +17,11 @@ __all__ = [
     "check_aligned",
     "check_same_columns",
     "check_weights",
+    "handles_missing",
+    "has_missing",
     "inner_tags",
     "refuse_missing",
+    "refuse_nested",
     "seed_inner",
     "stack_rows",
     "weight_params",
@@ -51,9 +54,7 @@ def seed_inner(estimator: Any, rng: np.random.RandomState | None) -> Any:
     if rng is None or not hasattr(estimator, "get_params"):
         return estimator
     params = estimator.get_params(deep=True)
-    unseeded = sorted(
-        name for name in params if name.split("__")[-1] == "random_state" and params[name] is None
-    )
+    unseeded = sorted(name for name in params if name.split("__")[-1] == "random_state" and params[name] is None)
     if unseeded:
         estimator.set_params(**{name: int(rng.randint(np.iinfo(np.int32).max)) for name in unseeded})
     return estimator
@@ -75,8 +76,8 @@ def check_weights(sample_weight: Any, n_rows: int) -> np.ndarray | None:
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise ValueError(
-            f"sample_weight must be finite and at least 0, got {weights[row]} in row {row} ({int(bad.sum())} such rows; "
-            "NaN, infinite or negative values in sample_weight). Drop these rows or give them weight 0."
+            f"sample_weight must be finite and at least 0, got {weights[row]} in row {row} ({int(bad.sum())} such "
+            "rows; NaN, infinite or negative values in sample_weight). Drop these rows or give them weight 0."
         )
     if not weights.any():
         raise ValueError("sample_weight is zero for every row, so there is nothing to learn. Give some row a weight.")
@@ -107,8 +108,8 @@ def check_same_columns(name: str, rows: Any, X: Any) -> None:
         return
     if (expected is None) != (got is None):
         raise ValueError(
-            f"{name} must be the same kind of table as X, got {type(rows).__name__} for {type(X).__name__}. Convert one "
-            "of them."
+            f"{name} must be the same kind of table as X, got {type(rows).__name__} for {type(X).__name__}. Convert "
+            "one of them."
         )
     if num_features(rows) != num_features(X):
         raise ValueError(
@@ -154,7 +155,7 @@ def has_missing(X: Any) -> bool:
     if hasattr(X, "isnull"):
         return bool(np.asarray(X.isnull()).any())
     if sparse.issparse(X):
-        return bool(np.isnan(X.data).any()) if X.data.dtype.kind == "f" else False
+        return bool(X.dtype.kind == "f" and np.isnan(X.tocsr().data).any())
     array = np.asarray(X) if not hasattr(X, "to_numpy") else X.to_numpy()
     if array.dtype.kind == "f":
         # A sum is NaN if any entry is; infinities are left to the learners.
@@ -163,8 +164,22 @@ def has_missing(X: Any) -> bool:
     return array.dtype.kind == "O" and any(value is None or value != value for value in array.ravel())
 
 
+def refuse_nested(X: Any) -> None:
+    """Refuse an object array with cells that are tables or collections, which nothing can be drawn from."""
+    if not isinstance(X, np.ndarray) or X.dtype != object:
+        return
+    for row, column in np.ndindex(X.shape):
+        if isinstance(X[row, column], dict | list | set | tuple | np.ndarray):
+            raise TypeError(
+                f"Each cell of X given as argument must be a string, a number or missing, got "
+                f"{type(X[row, column]).__name__} in row {row}, column {column}. Spread it over columns of its own."
+            )
+
+
 def as_rows(X: Any) -> Any:
-    """Return tables as they are and nested lists as arrays."""
+    """Return tables as they are, nested lists as arrays and sparse matrices in a format that rows can be taken from."""
+    if sparse.issparse(X) and X.format not in ("csr", "csc"):
+        return X.tocsr()
     return X if hasattr(X, "shape") else np.asarray(X)
 
 

@@ -56,9 +56,9 @@ class AlphaChoice:
 def term_weights(alpha: float, weight: np.ndarray, n_more: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the weights of the teacher's and of the labels' terms.
 
-    The loss is ``alpha * mean over all rows of the teacher's term + (1 - alpha) * mean over labelled rows of the label's
-    term``, scaled so that without further rows the weights of a row sum to its sample weight, and that with alpha = 1
-    every row counts once.
+    The loss is ``alpha * mean over all rows of the teacher's term + (1 - alpha) * mean over labelled rows of the
+    label's term``, scaled so that without further rows the weights of a row sum to its sample weight, and that with
+    alpha = 1 every row counts once.
 
     Parameters
     ----------
@@ -117,7 +117,8 @@ def choose_alpha(outcomes: dict[float, list[Trial]], *, guard_accuracy: bool, tr
     outcomes : dict of float to list of Trial
         Per candidate, one trial per fold.
     guard_accuracy : bool
-        Whether a candidate that loses accuracy against plain labels is out, whatever it gains.
+        Whether a candidate that loses accuracy against plain labels is out, whatever it gains, and candidates that
+        the score cannot tell apart are told apart by accuracy.
     trust_mean : bool
         Whether the best mean wins as it is (fidelity aims, where labels have no claim); otherwise the gain over plain
         labels must exceed its standard error.
@@ -128,32 +129,39 @@ def choose_alpha(outcomes: dict[float, list[Trial]], *, guard_accuracy: bool, tr
         The choice, and all mean scores.
     """
     sizes = [trial.weight.sum() for trial in outcomes[0.0]]
-    scores = {
-        alpha: float(np.average([t.score for t in trials], weights=sizes)) for alpha, trials in outcomes.items()
-    }
+    scores = {alpha: float(np.average([t.score for t in trials], weights=sizes)) for alpha, trials in outcomes.items()}
     if trust_mean:
         return AlphaChoice(max(scores, key=lambda alpha: (scores[alpha], -alpha)), scores)
-    best = 0.0
-    for alpha, trials in outcomes.items():
-        if alpha == 0.0 or not scores[alpha] > scores[best]:
-            continue
-        gain, error = paired_gain(trials, outcomes[0.0], "rows")
-        if not gain > MIN_GAIN_ERRORS * error:
-            continue
-        if guard_accuracy and trials[0].hits is not None and paired_gain(trials, outcomes[0.0], "hits")[0] < 0:
-            continue
-        best = alpha
+    eligible = [alpha for alpha in outcomes if alpha > 0 and _is_safe(outcomes[alpha], outcomes[0.0], guard_accuracy)]
+    if not eligible:
+        return AlphaChoice(0.0, scores)
+    best = max(eligible, key=lambda alpha: scores[alpha])
+    if guard_accuracy:
+        tied = [alpha for alpha in eligible if not _is_gain(outcomes[best], outcomes[alpha])]
+        best = max(tied, key=lambda alpha: (_accuracy(outcomes[alpha]), scores[alpha]))
     return AlphaChoice(best, scores)
 
 
-def paired_gain(trials: Sequence[Trial], plain: Sequence[Trial], what: str) -> tuple[float, float]:
-    """Return the mean gain over the plain student and its standard error, by rows where known, else by folds."""
-    if getattr(trials[0], what) is None:
-        differences = np.array([t.score - p.score for t, p in zip(trials, plain, strict=True)])
+def _is_safe(trials: list[Trial], plain: list[Trial], guard_accuracy: bool) -> bool:
+    return _is_gain(trials, plain) and not (guard_accuracy and _accuracy(trials) < _accuracy(plain))
+
+
+def _is_gain(trials: Sequence[Trial], other: Sequence[Trial]) -> bool:
+    gain, error = paired_gain(trials, other)
+    return gain > MIN_GAIN_ERRORS * error
+
+
+def _accuracy(trials: Sequence[Trial]) -> float:
+    hits = [np.asarray(trial.hits, dtype=np.float64) for trial in trials]
+    return float(np.average(np.concatenate(hits), weights=np.concatenate([trial.weight for trial in trials])))
+
+
+def paired_gain(trials: Sequence[Trial], other: Sequence[Trial]) -> tuple[float, float]:
+    """Return the mean gain over another candidate and its standard error, by rows where known, else by folds."""
+    if trials[0].rows is None or other[0].rows is None:
+        differences = np.array([t.score - o.score for t, o in zip(trials, other, strict=True)])
         return float(differences.mean()), float(differences.std(ddof=1) / np.sqrt(len(differences)))
-    differences = np.concatenate(
-        [getattr(t, what).astype(float) - getattr(p, what) for t, p in zip(trials, plain, strict=True)]
-    )
+    differences = np.concatenate([t.rows for t in trials]) - np.concatenate([o.rows for o in other])
     weight = np.concatenate([t.weight for t in trials])
     gain = np.average(differences, weights=weight)
     # Weighted like repeated rows: a row of weight two counts as two.

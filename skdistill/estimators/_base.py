@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import Bunch, Tags, _safe_indexing, check_random_state
+from sklearn.utils import Bunch, Tags, check_random_state
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, check_memory
 
 from skdistill._sklearn import (
     HasMethods,
@@ -23,8 +23,9 @@ from skdistill._sklearn import (
     num_samples,
     raise_for_params,
     routing_enabled,
+    safe_indexing,
 )
-from skdistill._validation import inner_tags, seed_inner, stack_rows
+from skdistill._validation import handles_missing, has_missing, inner_tags, refuse_nested, seed_inner, stack_rows
 from skdistill.estimators._alpha import AlphaChoice, Trial, run_trials
 from skdistill.estimators._inputs import (
     Labelled,
@@ -38,7 +39,8 @@ from skdistill.estimators._lesson import Further, Lesson
 from skdistill.exceptions import DistillationDeclinedWarning
 from skdistill.nets import adapt_teacher
 from skdistill.response import TeacherResponse, ask
-from skdistill.response._collect import Task, check_can_answer, cross_ask, fit_teacher, is_frozen
+from skdistill.response._collect import Task, check_can_answer, fit_teacher, is_frozen
+from skdistill.response._crossfit import FINAL, CrossFit, check_partition, plan_jobs, run_jobs
 from skdistill.samplers import check_sampled_rows, resolve_sampler
 
 __all__ = ["COMMON_CONSTRAINTS", "Asked", "BaseDistilled"]
@@ -49,6 +51,7 @@ COMMON_CONSTRAINTS: dict[str, list[Any]] = {
     "cv": ["cv_object"],
     "sampler": [str, HasMethods(["fit", "sample"]), None],
     "n_synthetic": [Interval(Real, 0, None, closed="left")],
+    "memory": [str, HasMethods(["cache"]), None],
     "n_jobs": [Integral, None],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
@@ -91,12 +94,16 @@ class BaseDistilled(ABC, BaseEstimator):
         """Bring an answer into the order of the classes, or into the labels' shape."""
 
     @abstractmethod
-    def _lesson(self, rows: Labelled, answer: TeacherResponse, *, out_of_fold: bool) -> Lesson:
+    def _is_faithful(self) -> bool:
+        """Whether the aim is the student closest to the teacher rather than the best one on labels."""
+
+    @abstractmethod
+    def _lesson(self, rows: Labelled, answer: TeacherResponse) -> Lesson:
         """Turn the teacher's answer about labelled rows into a lesson."""
 
     @abstractmethod
-    def _further(self, asked: Asked) -> Further:
-        """Turn the teacher's answer about rows without labels into targets."""
+    def _targets_from(self, answer: TeacherResponse) -> np.ndarray:
+        """Turn an answer into what a student learns."""
 
     @abstractmethod
     def _teach(self, student: Any, lesson: Lesson, alpha: float, seed: int) -> Any:
@@ -121,20 +128,23 @@ class BaseDistilled(ABC, BaseEstimator):
 
         fit_params = teacher_fit_params(plan.teacher, rows, routed.teacher)
         self._say(f"asking the teacher about {rows.n_rows} rows")
-        answer, by_fold = self._cross_ask(plan, rows, fit_params)
-        self.teacher_ = fit_teacher(plan.teacher, rows.X_teacher, rows.y, fit_params)
-        out_of_fold = answer is not None
+        crossfit = self._cross_fit(plan, rows, fit_params)
+        self.teacher_ = check_memory(self.memory).cache(fit_teacher)(plan.teacher, rows.X_teacher, rows.y, fit_params)
+        answer = crossfit.answers.get(FINAL)
         if answer is None:
             answer = self._ask(self.teacher_, rows.X_teacher)
-        lesson = self._lesson(rows, answer, out_of_fold=out_of_fold)
+        lesson = self._lesson(rows, answer)
         if self._has_further(plan, rows):
             asked = self._ask_further(self.teacher_, rows, np.arange(rows.n_rows), plan)
             lesson = replace(lesson, further=self._further(asked))
 
-        self.alpha_ = float(self.alpha) if self.alpha != "auto" else self._find_alpha(plan, rows, lesson, by_fold)
+        self.alpha_ = float(self.alpha) if self.alpha != "auto" else self._find_alpha(plan, rows, lesson, crossfit)
         lesson = lesson if self.alpha_ > 0 else lesson.labels_only()
         self.n_synthetic_ = plan.n_synthetic if self.alpha_ > 0 else 0
         self._say(f"fitting the student with alpha={self.alpha_:g}")
+        # Only where the student itself would take missing values without a word.
+        taken = X_teacher is not None or handles_missing(self.teacher)
+        self._refuses_missing = not taken and handles_missing(self.student)
         self.student_ = self._teach(clone(plan.student), lesson, self.alpha_, plan.strategy_seed)
 
     def _plan(self, rows: Labelled, routed: Bunch) -> Plan:
@@ -145,7 +155,7 @@ class BaseDistilled(ABC, BaseEstimator):
         if n_synthetic:
             _probe(sampler, rows.X)
         splits: Splits = []
-        if self.alpha == "auto" or self._is_cross_fitted():
+        if self.alpha == "auto" or (self.cv is not None and self.alpha != 0 and not is_frozen(self.teacher)):
             classification = self._task == "classification"
             splits = make_splits(self.cv, rows, routed.splitter or {}, classification=classification)
         return Plan(
@@ -160,37 +170,45 @@ class BaseDistilled(ABC, BaseEstimator):
 
     # The teacher.
 
-    def _is_cross_fitted(self) -> bool:
-        return self.cv is not None and not is_frozen(self.teacher) and self.alpha != 0
+    def _further(self, asked: Asked) -> Further:
+        X, answer = asked
+        return Further(X, self._targets_from(answer))
 
     def _ask(self, teacher: Any, X: Any) -> TeacherResponse:
         known = getattr(self, "classes_", None)
         return self._answer_shape(ask(teacher, X, task=self._task, classes=known))
 
-    def _cross_ask(
-        self, plan: Plan, rows: Labelled, params: Mapping[str, Any]
-    ) -> tuple[TeacherResponse | None, list[Asked] | None]:
-        """Ask out of fold; where the choice of alpha needs it, each fold's teacher also about further rows."""
-        if not self._is_cross_fitted():
-            return None, None
-        needs_further = self.alpha == "auto" and self._has_further(plan, rows)
+    def _cross_fit(self, plan: Plan, rows: Labelled, params: Mapping[str, Any]) -> CrossFit:
+        """Ask out of fold, with further rows where the choice of alpha needs them fold by fold."""
+        if is_frozen(self.teacher) or self.alpha == 0:
+            return CrossFit({}, {})
+        if self.cv is not None:
+            check_partition(plan.splits, rows.n_rows)
 
         def ask_more(teacher: Any, train: np.ndarray) -> Asked:
             return self._ask_further(teacher, rows, train, plan)
 
-        answer, by_fold = cross_ask(
+        further = self.alpha == "auto" and self._has_further(plan, rows)
+        # What a fold's teacher does with further rows is a closure, which a cache cannot tell from another one.
+        run = run_jobs if further else check_memory(self.memory).cache(run_jobs, ignore=["n_jobs", "verbose"])
+        crossfit = run(
             plan.teacher,
             rows.X_teacher,
             rows.y,
-            plan.splits,
+            plan_jobs(plan.splits, trials=self._labels_judge(), in_sample=self.cv is None),
             task=self._task,
             classes=getattr(self, "classes_", None),
             params=params,
-            then=ask_more if needs_further else None,
+            then=ask_more if further else None,
             n_jobs=self.n_jobs,
             verbose=max(0, self.verbose - 1),
         )
-        return self._answer_shape(answer), by_fold if needs_further else None
+        shaped = {key: self._answer_shape(answer) for key, answer in crossfit.answers.items()}
+        return CrossFit(shaped, crossfit.results)
+
+    def _labels_judge(self) -> bool:
+        """Whether alpha is chosen by labels, which the teachers of a trial's student must not have seen."""
+        return bool(self.alpha == "auto" and not self._is_faithful())
 
     def _has_further(self, plan: Plan, rows: Labelled) -> bool:
         return bool(self.alpha != 0 and (rows.n_unlabeled or plan.n_synthetic))
@@ -199,7 +217,7 @@ class BaseDistilled(ABC, BaseEstimator):
         """Collect the unlabeled rows and synthetic ones made from some labelled rows, and ask a fitted teacher."""
         X = rows.unlabeled
         if plan.n_synthetic:
-            source = rows.X if len(train) == rows.n_rows else _safe_indexing(rows.X, train)
+            source = rows.X if len(train) == rows.n_rows else safe_indexing(rows.X, train)
             count = max(1, round(plan.n_synthetic * len(train) / rows.n_rows))
             drawn = clone(plan.sampler, safe=False).fit(source).sample(count, random_state=plan.sampler_seed)
             check_sampled_rows(drawn, source, n_rows=count)
@@ -208,16 +226,13 @@ class BaseDistilled(ABC, BaseEstimator):
 
     # The teacher's weight.
 
-    def _find_alpha(self, plan: Plan, rows: Labelled, lesson: Lesson, by_fold: list[Asked] | None) -> float:
-        if by_fold is None and self._has_further(plan, rows):
-            by_fold = [self._ask_further(self.teacher_, rows, train, plan) for train, _ in plan.splits]
-        further = None if by_fold is None else [self._further(asked) for asked in by_fold]
+    def _find_alpha(self, plan: Plan, rows: Labelled, lesson: Lesson, crossfit: CrossFit) -> float:
+        lessons = [self._trial_lesson(fold, plan, rows, lesson, crossfit) for fold in range(len(plan.splits))]
 
         def trial(alpha: float, fold: int) -> Trial:
-            train, test = plan.splits[fold]
-            part = lesson.part(train, further[fold] if further and alpha > 0 else None)
+            part = lessons[fold] if alpha > 0 else lessons[fold].labels_only()
             student = self._teach(clone(plan.student), part, alpha, plan.strategy_seed)
-            return self._trial(student, rows, test, lesson.answer)
+            return self._trial(student, rows, plan.splits[fold][1], lesson.answer)
 
         self._say("choosing alpha out of fold")
         outcomes = run_trials(trial, len(plan.splits), n_jobs=self.n_jobs, verbose=max(0, self.verbose - 1))
@@ -233,6 +248,16 @@ class BaseDistilled(ABC, BaseEstimator):
                 stacklevel=4,
             )
         return choice.alpha
+
+    def _trial_lesson(self, fold: int, plan: Plan, rows: Labelled, lesson: Lesson, crossfit: CrossFit) -> Lesson:
+        """Return what a student may learn that will be judged on one fold."""
+        train, _ = plan.splits[fold]
+        told = lesson.told if fold not in crossfit.answers else self._targets_from(crossfit.answers[fold])
+        further = None
+        if self._has_further(plan, rows):
+            asked = crossfit.results.get(fold) or self._ask_further(self.teacher_, rows, train, plan)
+            further = self._further(asked)
+        return replace(lesson, told=told).part(train, further)
 
     # Metadata, tags, predictions.
 
@@ -261,8 +286,8 @@ class BaseDistilled(ABC, BaseEstimator):
         for_student = set(routed.student.fit) - {"sample_weight"}
         if for_student:
             raise ValueError(
-                f"The student requests the metadata {sorted(for_student)} for fit, which cannot follow soft targets and "
-                "further rows. Withdraw the request (set_fit_request) or fix the value as a parameter of the student."
+                f"The student requests the metadata {sorted(for_student)} for fit, which cannot follow soft targets "
+                "and further rows. Withdraw the request (set_fit_request) or fix the value as one of its parameters."
             )
         return Bunch(teacher=routed.teacher.fit, splitter=routed.splitter.split if "splitter" in routed else None)
 
@@ -283,7 +308,17 @@ class BaseDistilled(ABC, BaseEstimator):
         if not hasattr(self, "student_"):
             check_is_fitted(self)
         check_feature_names(self, X, reset=False)
+        if len(getattr(X, "shape", (0, 0))) == 1:
+            raise ValueError(
+                f"X must be a table of rows, got a single dimension of length {len(X)}. Reshape your data with "
+                "X.reshape(1, -1) for one row or X.reshape(-1, 1) for one column."
+            )
         check_n_features(self, X, reset=False)
+        if self._refuses_missing and has_missing(X):
+            raise ValueError(
+                f"Input X contains NaN, which the teacher {type(self.teacher).__name__} cannot handle, so the student "
+                "never saw any. Impute the rows as in fit, or distil a teacher that accepts missing values."
+            )
 
     def _say(self, message: str) -> None:
         if self.verbose:
@@ -292,5 +327,6 @@ class BaseDistilled(ABC, BaseEstimator):
 
 def _probe(sampler: Any, X: Any) -> None:
     """Refuse, before the teacher is asked, a sampler whose rows are unlike those it was fitted on."""
-    few = _safe_indexing(X, np.arange(min(PROBE_ROWS, num_samples(X))))
+    refuse_nested(X)
+    few = safe_indexing(X, np.arange(min(PROBE_ROWS, num_samples(X))))
     check_sampled_rows(clone(sampler, safe=False).fit(few).sample(2, random_state=0), few, n_rows=2)

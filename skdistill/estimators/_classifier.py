@@ -1,16 +1,16 @@
 """Distillation of any classifier into any other."""
 
-from numbers import Integral, Real
-from typing import Any, ClassVar
+from numbers import Real
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from sklearn.base import ClassifierMixin, is_regressor
-from sklearn.utils import Tags, _safe_indexing
+from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from skdistill._sklearn import Interval, StrOptions, fit_context
+from skdistill._sklearn import Interval, StrOptions, fit_context, safe_indexing
 from skdistill._validation import inner_tags
 from skdistill.estimators._alpha import (
     AlphaChoice,
@@ -21,9 +21,9 @@ from skdistill.estimators._alpha import (
     resolve_scoring,
     term_weights,
 )
-from skdistill.estimators._base import COMMON_CONSTRAINTS, Asked, BaseDistilled
+from skdistill.estimators._base import COMMON_CONSTRAINTS, BaseDistilled
 from skdistill.estimators._inputs import Labelled
-from skdistill.estimators._lesson import Further, Lesson
+from skdistill.estimators._lesson import Lesson
 from skdistill.estimators._view import ClassifierView
 from skdistill.exceptions import TeacherError
 from skdistill.fidelity._scorer import FidelityScorer
@@ -96,6 +96,10 @@ class DistilledClassifier(ClassifierMixin, BaseDistilled):
         Source of synthetic rows, which the teacher labels.
     n_synthetic : int or float, default=0
         Number of synthetic rows; a float is a multiple of the labelled rows.
+    memory : str, object with a cache method, or None, default=None
+        Folder (or `joblib.Memory`) that keeps the teacher's fits and out-of-fold answers, so that a search over
+        students, or several students of one teacher, ask it once. A teacher without a seed gets one from
+        `random_state`; set that too.
     n_jobs : int, default=None
         Number of teachers, then of students under trial, fitted at the same time. The result does not depend on it.
     random_state : int, RandomState instance or None, default=None
@@ -173,11 +177,12 @@ class DistilledClassifier(ClassifierMixin, BaseDistilled):
         temperature: float = 1.0,
         alpha: Any = "auto",
         scoring: Any = "neg_log_loss",
-        calibration: str | None = None,
+        calibration: Literal["temperature", "isotonic"] | None = None,
         cv: Any = 5,
         soft_targets: Any = "auto",
         sampler: Any = None,
         n_synthetic: float = 0,
+        memory: Any = None,
         n_jobs: int | None = None,
         random_state: Any = None,
         verbose: int = 0,
@@ -192,6 +197,7 @@ class DistilledClassifier(ClassifierMixin, BaseDistilled):
         self.soft_targets = soft_targets
         self.sampler = sampler
         self.n_synthetic = n_synthetic
+        self.memory = memory
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -254,7 +260,9 @@ class DistilledClassifier(ClassifierMixin, BaseDistilled):
                 "for instance with y.astype(str), and drop rows without a label."
             )
         if targets.dtype.kind == "f" and not np.isfinite(targets).all():
-            raise ValueError("Input y contains NaN or infinity. Drop the rows without a label or put them in X_unlabeled.")
+            raise ValueError(
+                "Input y contains NaN or infinity. Drop the rows without a label or put them in X_unlabeled."
+            )
         check_classification_targets(targets)
         return targets
 
@@ -289,21 +297,20 @@ class DistilledClassifier(ClassifierMixin, BaseDistilled):
     def _answer_shape(self, answer: TeacherResponse) -> TeacherResponse:
         return answer.align(self.classes_)
 
-    def _lesson(self, rows: Labelled, answer: TeacherResponse, *, out_of_fold: bool) -> Lesson:
+    def _is_faithful(self) -> bool:
+        return isinstance(self._scorer(), FidelityScorer)
+
+    def _lesson(self, rows: Labelled, answer: TeacherResponse) -> Lesson:
         codes = np.searchsorted(self.classes_, rows.y)
         self.calibration_: ResponseCalibration | None = None
         if self.calibration is not None and self.alpha != 0:
             self.calibration_ = fit_calibration(self.calibration, answer.proba(), codes, rows.weight)
-        return Lesson(rows.X, codes, rows.unit_weight(), self._distributions(answer), answer)
+        return Lesson(rows.X, codes, rows.unit_weight(), self._targets_from(answer), answer)
 
-    def _distributions(self, answer: TeacherResponse) -> np.ndarray:
+    def _targets_from(self, answer: TeacherResponse) -> np.ndarray:
         if self.calibration_ is None:
             return answer.proba(self.temperature)
         return soften(self.calibration_.apply(answer.proba()), self.temperature)
-
-    def _further(self, asked: Asked) -> Further:
-        X, answer = asked
-        return Further(X, self._distributions(answer))
 
     def _teach(self, student: Any, lesson: Lesson, alpha: float, seed: int) -> Any:
         teacher_weight, label_weight = term_weights(alpha, lesson.weight, lesson.n_further)
@@ -322,7 +329,7 @@ class DistilledClassifier(ClassifierMixin, BaseDistilled):
     def _trial(self, student: Any, rows: Labelled, test: np.ndarray, answer: TeacherResponse) -> Trial:
         view = ClassifierView(student, self.classes_)
         scoring = self._scorer()
-        X, weight = _safe_indexing(rows.X, test), rows.unit_weight()[test]
+        X, weight = safe_indexing(rows.X, test), rows.unit_weight()[test]
         if isinstance(scoring, FidelityScorer):
             return fidelity_trial(scoring, view, X, answer.take(test), weight)
         labels = rows.y[test]
@@ -334,7 +341,7 @@ class DistilledClassifier(ClassifierMixin, BaseDistilled):
         return choose_alpha(
             outcomes,
             guard_accuracy=scoring == "neg_log_loss",
-            trust_mean=isinstance(scoring, FidelityScorer),
+            trust_mean=self._is_faithful(),
         )
 
     @available_if(_student_has("predict"))

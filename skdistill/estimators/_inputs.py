@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 from sklearn.model_selection import check_cv
-from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_consistent_length, validate_data
 
-from skdistill._sklearn import check_method_params, num_samples
+from skdistill._sklearn import check_method_params, num_samples, safe_indexing
 from skdistill._validation import (
     as_rows,
     check_aligned,
@@ -20,10 +19,10 @@ from skdistill._validation import (
     weight_params,
 )
 from skdistill.response import row_folds
+from skdistill.response._crossfit import Splits
 
 __all__ = ["Labelled", "Splits", "check_rows", "count_synthetic", "make_splits", "teacher_fit_params"]
 
-Splits = list[tuple[np.ndarray, np.ndarray]]
 # Folds of the student's trials where the teacher needs none (frozen, or in-sample).
 DEFAULT_FOLDS = 5
 
@@ -133,8 +132,8 @@ def check_rows(
     if weight is not None and not weight.all():
         # A row of weight zero must not differ from one that is absent, in the folds or anywhere.
         kept = np.flatnonzero(weight)
-        X, targets, weight = _safe_indexing(X, kept), targets[kept], weight[kept]
-        X_teacher = None if X_teacher is None else _safe_indexing(X_teacher, kept)
+        X, targets, weight = safe_indexing(X, kept), targets[kept], weight[kept]
+        X_teacher = None if X_teacher is None else safe_indexing(X_teacher, kept)
     return Labelled(X, X if X_teacher is None else X_teacher, targets, weight, unlabeled, kept, n_given)
 
 
@@ -152,8 +151,8 @@ def _check_unlabeled(unlabeled: Any, X: Any, X_teacher: Any) -> Any:
 
 def _two_views(name: str) -> str:
     return (
-        f"{name} cannot be combined with X_teacher, got both: the teacher would have to label rows whose columns it does "
-        "not know. Pass all columns in X and select the student's own with a ColumnTransformer in front of the student."
+        f"{name} cannot be combined with X_teacher, got both: the teacher would have to label rows whose columns it "
+        "does not know. Pass all columns in X and select the student's own with a ColumnTransformer before it."
     )
 
 
@@ -187,10 +186,17 @@ def make_splits(cv: Any, rows: Labelled, params: Mapping[str, Any], *, classific
         n_folds = DEFAULT_FOLDS if cv is None else int(cv)
         if classification:
             _warn_of_rare_classes(rows.y, n_folds)
-        folds = row_folds(rows.X, rows.y, n_folds, stratify=classification)
+        folds = row_folds(rows.X, rows.y, n_folds, stratify=classification, sample_weight=rows.weight)
         return [(np.flatnonzero(folds != k), np.flatnonzero(folds == k)) for k in range(n_folds)]
     splitter = check_cv(cv, rows.y, classifier=classification)
-    return list(splitter.split(rows.X, rows.y, **rows.cut(params)))
+    splits = list(splitter.split(rows.X, rows.y, **rows.cut(params)))
+    if hasattr(cv, "split") or rows.kept is None:
+        return splits
+    # Given splits number the rows as they were handed in.
+    number = np.full(rows.n_given, -1)
+    number[rows.kept] = np.arange(rows.n_rows)
+    mapped = [(number[train], number[test]) for train, test in splits]
+    return [(train[train >= 0], test[test >= 0]) for train, test in mapped]
 
 
 def _warn_of_rare_classes(y: np.ndarray, n_folds: int) -> None:
@@ -198,8 +204,8 @@ def _warn_of_rare_classes(y: np.ndarray, n_folds: int) -> None:
     rare = classes[counts < n_folds]
     if len(rare) and counts.max() >= n_folds:
         warnings.warn(
-            f"The class {rare[0]!r} has {int(counts[counts < n_folds][0])} rows, fewer than cv={n_folds} folds, so some "
-            "teachers of cross-fitting see little or nothing of it. Lower cv, or pass a fitted teacher as "
+            f"The class {rare[0]!r} has {int(counts[counts < n_folds][0])} rows, fewer than cv={n_folds} folds, so "
+            "some teachers of cross-fitting see little or nothing of it. Lower cv, or pass a fitted teacher as "
             "FrozenEstimator(teacher).",
             UserWarning,
             stacklevel=5,

@@ -4,9 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from sklearn.utils import _safe_indexing
 
-from skdistill._sklearn import num_samples
+from skdistill._sklearn import num_samples, safe_indexing
 from skdistill._validation import stack_rows
 from skdistill.response import TeacherResponse
 
@@ -59,7 +58,7 @@ class Lesson:
     def part(self, rows: np.ndarray, further: Further | None) -> "Lesson":
         """Return the lesson of some labelled rows, with further rows of their own."""
         return Lesson(
-            _safe_indexing(self.X, rows), self.y[rows], self.weight[rows], self.told[rows], self.answer, further
+            safe_indexing(self.X, rows), self.y[rows], self.weight[rows], self.told[rows], self.answer, further
         )
 
     def labels_only(self) -> "Lesson":

@@ -6,15 +6,15 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import RegressorMixin, is_regressor
 from sklearn.metrics import get_scorer
-from sklearn.utils import Tags, _safe_indexing, check_array
+from sklearn.utils import Tags, check_array
 from sklearn.utils.validation import column_or_1d
 
-from skdistill._sklearn import fit_context
+from skdistill._sklearn import fit_context, safe_indexing
 from skdistill._validation import inner_tags
 from skdistill.estimators._alpha import AlphaChoice, Trial, choose_alpha, term_weights, value_trial
-from skdistill.estimators._base import COMMON_CONSTRAINTS, Asked, BaseDistilled
+from skdistill.estimators._base import COMMON_CONSTRAINTS, BaseDistilled
 from skdistill.estimators._inputs import Labelled
-from skdistill.estimators._lesson import Further, Lesson
+from skdistill.estimators._lesson import Lesson
 from skdistill.estimators._view import RegressorView
 from skdistill.exceptions import InvalidResponseError, StudentRouteError
 from skdistill.nets import is_regressor_net, net_fit_regressor
@@ -63,6 +63,10 @@ class DistilledRegressor(RegressorMixin, BaseDistilled):
         Source of synthetic rows, which the teacher labels.
     n_synthetic : int or float, default=0
         Number of synthetic rows; a float is a multiple of the labelled rows.
+    memory : str, object with a cache method, or None, default=None
+        Folder (or `joblib.Memory`) that keeps the teacher's fits and out-of-fold answers, so that a search over
+        students, or several students of one teacher, ask it once. A teacher without a seed gets one from
+        `random_state`; set that too.
     n_jobs : int, default=None
         Number of teachers, then of students under trial, fitted at the same time. The result does not depend on it.
     random_state : int, RandomState instance or None, default=None
@@ -123,6 +127,7 @@ class DistilledRegressor(RegressorMixin, BaseDistilled):
         cv: Any = 5,
         sampler: Any = None,
         n_synthetic: float = 0,
+        memory: Any = None,
         n_jobs: int | None = None,
         random_state: Any = None,
         verbose: int = 0,
@@ -134,6 +139,7 @@ class DistilledRegressor(RegressorMixin, BaseDistilled):
         self.cv = cv
         self.sampler = sampler
         self.n_synthetic = n_synthetic
+        self.memory = memory
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -218,12 +224,14 @@ class DistilledRegressor(RegressorMixin, BaseDistilled):
             )
         return TeacherResponse("value", flat[:, 0] if self._n_outputs == 1 else flat, None, answer.method)
 
-    def _lesson(self, rows: Labelled, answer: TeacherResponse, *, out_of_fold: bool) -> Lesson:
-        return Lesson(rows.X, rows.y, rows.unit_weight(), answer.values, answer)
+    def _is_faithful(self) -> bool:
+        return bool(self.scoring == CLOSENESS)
 
-    def _further(self, asked: Asked) -> Further:
-        X, answer = asked
-        return Further(X, answer.values)
+    def _lesson(self, rows: Labelled, answer: TeacherResponse) -> Lesson:
+        return Lesson(rows.X, rows.y, rows.unit_weight(), self._targets_from(answer), answer)
+
+    def _targets_from(self, answer: TeacherResponse) -> np.ndarray:
+        return answer.values
 
     def _teach(self, student: Any, lesson: Lesson, alpha: float, seed: int) -> Any:
         teacher_weight, label_weight = term_weights(alpha, lesson.weight, lesson.n_further)
@@ -238,13 +246,13 @@ class DistilledRegressor(RegressorMixin, BaseDistilled):
         )
 
     def _trial(self, student: Any, rows: Labelled, test: np.ndarray, answer: TeacherResponse) -> Trial:
-        X, weight = _safe_indexing(rows.X, test), rows.unit_weight()[test]
+        X, weight = safe_indexing(rows.X, test), rows.unit_weight()[test]
         if self.scoring == CLOSENESS:
             return value_trial(RegressorView(student), X, answer.values[test], weight, "neg_mean_squared_error", True)
         return value_trial(RegressorView(student), X, rows.y[test], weight, self.scoring, rows.weight is not None)
 
     def _choose(self, outcomes: dict[float, list[Trial]]) -> AlphaChoice:
-        return choose_alpha(outcomes, guard_accuracy=False, trust_mean=self.scoring == CLOSENESS)
+        return choose_alpha(outcomes, guard_accuracy=False, trust_mean=self._is_faithful())
 
     def predict(self, X: Any) -> np.ndarray:
         """Give the student's value for each row.

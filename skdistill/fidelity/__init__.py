@@ -1,4 +1,4 @@
-"""How close is a student to its teacher?"""
+"""How close a student is to its teacher."""
 
 from skdistill.fidelity._metrics import agreement_score, jensen_shannon, log_loss_soft, predictive_kl
 from skdistill.fidelity._scorer import make_fidelity_scorer

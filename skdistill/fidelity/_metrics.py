@@ -87,7 +87,8 @@ def jensen_shannon(
 ) -> float:
     """Mean Jensen-Shannon divergence between two models' distributions.
 
-    ``(KL(t, m) + KL(s, m)) / 2`` with ``m = (t + s) / 2``, in nats: symmetric, at most log 2, and defined for exact zeros.
+    ``(KL(t, m) + KL(s, m)) / 2`` with ``m = (t + s) / 2``, in nats: symmetric, at most log 2, and defined for exact
+    zeros.
 
     Parameters
     ----------
@@ -174,8 +175,8 @@ def _checked(proba: ArrayLike, name: str) -> np.ndarray:
 def _same_shape(teacher: np.ndarray, student: np.ndarray, what: str) -> tuple[np.ndarray, np.ndarray]:
     if teacher.shape != student.shape:
         raise ValueError(
-            f"The teacher's and the student's {what} must have the same shape, got {teacher.shape} and {student.shape}. "
-            "Predict the same rows, and bring the columns into the same order of classes."
+            f"The teacher's and the student's {what} must have the same shape, got {teacher.shape} and "
+            f"{student.shape}. Predict the same rows, and bring the columns into the same order of classes."
         )
     if len(teacher) == 0:
         raise ValueError(f"There are no {what} to compare. Pass at least one row.")

@@ -33,14 +33,12 @@ class FidelityScorer:
         """Name the scorer as it is made."""
         return f"make_fidelity_scorer({self.teacher!r}, metric={self.metric!r})"
 
-    def __call__(
-        self, estimator: Any, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
-    ) -> float:
+    def __call__(self, estimator: Any, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Ask both models about the rows and compare; y is ignored."""
         if self.teacher is None:
             raise ValueError(
-                "A fidelity scorer without a teacher can only be the scoring of a distilled estimator. For a search use "
-                "make_fidelity_scorer(fitted_teacher)."
+                "A fidelity scorer without a teacher can only be the scoring of a distilled estimator. For a search "
+                "use make_fidelity_scorer(fitted_teacher)."
             )
         answer = ask(self.teacher, X).align(estimator.classes_)
         if self.metric == "agreement":
@@ -54,9 +52,7 @@ class FidelityScorer:
         """Score probabilities of shape (n_rows, n_classes) against a teacher's answer about the same rows."""
         teacher = answer.proba()
         if self.metric == "agreement":
-            return agreement_score(
-                teacher.argmax(axis=1), proba_student.argmax(axis=1), sample_weight=sample_weight
-            )
+            return agreement_score(teacher.argmax(axis=1), proba_student.argmax(axis=1), sample_weight=sample_weight)
         divergence = predictive_kl if self.metric == "predictive_kl" else jensen_shannon
         return -divergence(teacher, proba_student, sample_weight=sample_weight)
 

@@ -23,9 +23,9 @@ class ResponseCalibration:
 
     Parameters
     ----------
-    exponent : float
+    exponent : float, default=1.0
         Power to which the probabilities are raised (above 1: the teacher was under-confident).
-    isotonic : tuple of IsotonicRegression
+    isotonic : tuple of IsotonicRegression, default=()
         One monotone map per class, or empty.
 
     Examples
@@ -40,7 +40,18 @@ class ResponseCalibration:
     isotonic: tuple[IsotonicRegression, ...] = ()
 
     def apply(self, proba: np.ndarray) -> np.ndarray:
-        """Correct probabilities of shape (n_rows, n_classes); the rows still sum to one."""
+        """Correct probabilities.
+
+        Parameters
+        ----------
+        proba : ndarray of shape (n_rows, n_classes)
+            Distributions.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_classes)
+            Corrected distributions; where all isotonic maps say zero, the row stays as it was.
+        """
         if not self.isotonic:
             return soften(proba, 1.0 / self.exponent)
         mapped = np.column_stack([m.predict(column) for m, column in zip(self.isotonic, proba.T, strict=True)])
@@ -81,8 +92,8 @@ def fit_calibration(
     >>> truth = rng.uniform(0.05, 0.95, 5000)
     >>> codes = (rng.uniform(size=5000) < truth).astype(int)
     >>> timid = np.sqrt(np.column_stack([1 - truth, truth]))
-    >>> round(fit_calibration("temperature", timid / timid.sum(axis=1, keepdims=True), codes).exponent, 1)
-    2.0
+    >>> bool(1.8 < fit_calibration("temperature", timid / timid.sum(axis=1, keepdims=True), codes).exponent < 2.2)
+    True
     """
     weights = np.ones(len(codes)) if sample_weight is None else sample_weight
     if method == "isotonic":

@@ -1,21 +1,19 @@
-"""Asking teachers: as they are, or out of fold."""
+"""Asking fitted teachers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import _safe_indexing
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skdistill._sklearn import check_method_params, num_samples
+from skdistill._sklearn import num_samples, safe_indexing
 from skdistill.exceptions import InvalidResponseError, TeacherError
 from skdistill.response._response import Kind, TeacherResponse
 
-__all__ = ["ask", "check_can_answer", "collect_out_of_fold", "fit_teacher", "is_frozen"]
+__all__ = ["Task", "ask", "check_can_answer", "fit_teacher", "is_frozen"]
 
 Task = Literal["classification", "regression"]
 
@@ -72,7 +70,7 @@ def ask(
     if batch_rows is None or n_rows <= batch_rows:
         return _ask_once(teacher, X, task, classes)
     parts = [
-        _ask_once(teacher, _safe_indexing(X, np.arange(start, min(start + batch_rows, n_rows))), task, classes)
+        _ask_once(teacher, safe_indexing(X, np.arange(start, min(start + batch_rows, n_rows))), task, classes)
         for start in range(0, n_rows, batch_rows)
     ]
     values = np.concatenate([part.values for part in parts])
@@ -165,151 +163,10 @@ def fit_teacher(teacher: Any, X: Any, y: np.ndarray, params: Mapping[str, Any]) 
     return fitted if is_frozen(fitted) else fitted.fit(X, y, **params)
 
 
-def collect_out_of_fold(
-    teacher: Any,
-    X: Any,
-    y: np.ndarray,
-    splits: list[tuple[np.ndarray, np.ndarray]],
-    *,
-    task: Task = "classification",
-    classes: np.ndarray | None = None,
-    params: Mapping[str, Any] | None = None,
-    n_jobs: int | None = None,
-    verbose: int = 0,
-) -> TeacherResponse:
-    """Ask, about each row, a teacher that was not fitted on it.
-
-    Parameters
-    ----------
-    teacher : estimator
-        Unfitted; a clone is fitted for every split.
-    X : array-like, data frame or sparse matrix of shape (n_rows, n_features)
-        Rows in the teacher's own columns.
-    y : ndarray of shape (n_rows,) or (n_rows, n_outputs)
-        Targets.
-    splits : list of (train, test) index arrays
-        Each row stands in exactly one test part.
-    task : {"classification", "regression"}, default="classification"
-        Whether probabilities or values are asked for.
-    classes : ndarray of shape (n_classes,), default=None
-        Order of the answer's columns; None takes the sorted values of `y`. A class that a split's training part lacks
-        gets probability 0 from that split.
-    params : mapping, default=None
-        Fit parameters of the teacher; those with a value per row are cut to the training part.
-    n_jobs : int, default=None
-        Number of splits fitted at the same time.
-    verbose : int, default=0
-        Verbosity of joblib.
-
-    Returns
-    -------
-    TeacherResponse
-        One row for each row of X.
-
-    Raises
-    ------
-    ValueError
-        If the test parts do not cover every row exactly once.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn.datasets import load_iris
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> from skdistill.response import collect_out_of_fold
-    >>> X, y = load_iris(return_X_y=True)
-    >>> even = np.arange(150) % 2 == 0
-    >>> splits = [(np.flatnonzero(even), np.flatnonzero(~even)), (np.flatnonzero(~even), np.flatnonzero(even))]
-    >>> collect_out_of_fold(LogisticRegression(max_iter=500), X, y, splits).values.shape
-    (150, 3)
-    """
-    wanted = np.unique(y) if task == "classification" and classes is None else classes
-    answer, _ = cross_ask(
-        teacher, X, y, splits, task=task, classes=wanted, params=params, n_jobs=n_jobs, verbose=verbose
-    )
-    return answer
-
-
-def cross_ask(
-    teacher: Any,
-    X: Any,
-    y: np.ndarray,
-    splits: list[tuple[np.ndarray, np.ndarray]],
-    *,
-    task: Task,
-    classes: np.ndarray | None,
-    params: Mapping[str, Any] | None = None,
-    then: Callable[[Any, np.ndarray], Any] | None = None,
-    n_jobs: int | None = None,
-    verbose: int = 0,
-) -> tuple[TeacherResponse, list[Any]]:
-    """Collect out of fold, and let each split's fitted teacher do something more before it is dropped.
-
-    Parameters
-    ----------
-    teacher, X, y, splits, task, classes, params, n_jobs, verbose
-        As in `collect_out_of_fold`.
-    then : callable, default=None
-        ``then(fitted_teacher, train)`` is called once per split.
-
-    Returns
-    -------
-    response : TeacherResponse
-        One row for each row of X.
-    results : list
-        What `then` returned, split by split.
-    """
-    _check_partition(splits, num_samples(X))
-    jobs = Parallel(n_jobs=n_jobs, verbose=verbose)(
-        delayed(_fit_and_ask)(teacher, X, y, train, test, task, classes, params or {}, then)
-        for train, test in splits
-    )
-    parts = [answer for answer, _ in jobs]
-    kinds = {part.kind for part in parts}
-    # A fold without some class answers in probabilities, so the others have to follow.
-    kind = kinds.pop() if len(kinds) == 1 else "proba"
-    pieces = [part.values if part.kind == kind else part.proba() for part in parts]
-    values = np.empty((num_samples(X), *pieces[0].shape[1:]))
-    for (_, test), piece in zip(splits, pieces, strict=True):
-        values[test] = piece
-    return TeacherResponse(kind, values, classes, parts[0].method), [result for _, result in jobs]
-
-
-def _fit_and_ask(
-    teacher: Any,
-    X: Any,
-    y: np.ndarray,
-    train: np.ndarray,
-    test: np.ndarray,
-    task: Task,
-    classes: np.ndarray | None,
-    params: Mapping[str, Any],
-    then: Callable[[Any, np.ndarray], Any] | None,
-) -> tuple[TeacherResponse, Any]:
-    cut = check_method_params(X, params=params, indices=train)
-    fitted = clone(teacher).fit(_safe_indexing(X, train), y[train], **cut)
-    seen = np.unique(y[train]) if task == "classification" else None
-    answer = ask(fitted, _safe_indexing(X, test), task=task, classes=seen)
-    answer = answer if classes is None else answer.align(classes)
-    return answer, None if then is None else then(fitted, train)
-
-
-def _check_partition(splits: list[tuple[np.ndarray, np.ndarray]], n_rows: int) -> None:
-    asked = np.zeros(n_rows, dtype=np.intp)
-    for _, test in splits:
-        asked[test] += 1
-    if (asked != 1).any():
-        raise ValueError(
-            "cv must put every row into exactly one test part, but "
-            f"{int((asked != 1).sum())} of {n_rows} rows stand in none or in several. Use KFold or StratifiedKFold, "
-            "not a repeated, shuffled or time-ordered split."
-        )
-
-
 def _cannot_answer(teacher: Any) -> str:
     return (
-        f"The teacher {type(teacher).__name__} offers neither predict_proba nor decision_function, so it cannot say how "
-        "sure it is. Use a teacher with one of them (for instance voting='soft', SVC, or "
+        f"The teacher {type(teacher).__name__} offers neither predict_proba nor decision_function, so it cannot say "
+        "how sure it is. Use a teacher with one of them (for instance voting='soft', SVC, or "
         "CalibratedClassifierCV(teacher))."
     )
 

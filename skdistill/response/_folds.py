@@ -13,23 +13,28 @@ _STEP = 0x9E3779B97F4A7C15
 _64_BITS = 0xFFFFFFFFFFFFFFFF
 
 
-def row_folds(X: Any, y: np.ndarray, n_folds: int, *, stratify: bool) -> np.ndarray:
-    """Assign each row to a fold, copies of a row to the same one.
+def row_folds(
+    X: Any, y: np.ndarray, n_folds: int, *, stratify: bool, sample_weight: np.ndarray | None = None
+) -> np.ndarray:
+    """Assign each row to a fold, rows that hold the same to the same one.
 
-    Rows are ordered by a hash of their values and dealt out in turn (class by class if stratified). Hence the folds do
-    not change when rows are permuted, a row repeated has the same effect as a row of weight two, and no copy of a
-    training row is ever among the rows that a fold's model is asked about.
+    Rows are ordered by a hash of their values and dealt out in turn (class by class if stratified; equal rows of
+    several classes count for the heaviest). Hence the folds do not change when rows are permuted, a row repeated has
+    the same effect as a row of weight two, and no copy of a training row is ever among the rows that a fold's model is
+    asked about. A table with fewer different rows than folds has its rows dealt out one by one.
 
     Parameters
     ----------
     X : array-like, data frame or sparse matrix of shape (n_rows, n_features)
         The rows.
     y : ndarray of shape (n_rows,) or (n_rows, n_outputs)
-        Their targets; part of what makes two rows the same.
+        Their targets.
     n_folds : int
         Number of folds.
     stratify : bool
         Whether each class of `y` is spread evenly over the folds.
+    sample_weight : ndarray of shape (n_rows,), default=None
+        Weights, which decide the class of equal rows.
 
     Returns
     -------
@@ -39,7 +44,7 @@ def row_folds(X: Any, y: np.ndarray, n_folds: int, *, stratify: bool) -> np.ndar
     Raises
     ------
     ValueError
-        If there are fewer different rows than folds, or no class has a row for every fold.
+        If there are fewer rows than folds, or no class has a row for every fold.
 
     Examples
     --------
@@ -50,41 +55,43 @@ def row_folds(X: Any, y: np.ndarray, n_folds: int, *, stratify: bool) -> np.ndar
     >>> bool(folds[0] == folds[2])
     True
     """
-    keys = row_fingerprint(X)
     targets = np.asarray(y)
-    keys = _mixed(keys ^ _hash_columns(targets if targets.ndim == 2 else targets[:, None]))
-    unique, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    if len(unique) < n_folds:
+    if len(targets) < n_folds:
         raise ValueError(
-            f"cv={n_folds} folds need at least {n_folds} different rows, got {len(unique)}. Lower cv, or pass a "
+            f"cv={n_folds} folds need at least {n_folds} rows, got n_samples={len(targets)}. Lower cv, or pass a "
             "fitted teacher as FrozenEstimator(teacher)."
         )
-    if not stratify:
-        return (np.arange(len(unique)) % n_folds)[inverse]
-    codes = np.unique(targets, return_inverse=True)[1][first]
-    order = np.argsort(codes, kind="stable")
-    counts = np.bincount(codes)
-    if counts.max() < n_folds:
+    codes = np.unique(targets, return_inverse=True)[1] if stratify else np.zeros(len(targets), dtype=np.intp)
+    largest = int(np.bincount(codes).max())
+    if largest < n_folds:
         raise ValueError(
-            f"cv={n_folds} folds need a class of at least {n_folds} different rows, but the largest has "
-            f"{int(counts.max())}. Lower cv to {max(2, int(counts.max()))} or less, or pass a fitted teacher as "
-            "FrozenEstimator(teacher)."
+            f"cv={n_folds} folds need a class of at least {n_folds} rows, but the largest has {largest}. Lower cv to "
+            f"{max(2, largest)} or less, or pass a fitted teacher as FrozenEstimator(teacher)."
         )
-    folds = np.empty(len(unique), dtype=np.intp)
-    # Classes follow each other in one deal, so that the remainders of small classes do not all fall on fold 0.
-    folds[order] = np.arange(len(unique)) % n_folds
-    return folds[inverse]
+    keys = row_fingerprint(X)
+    unique, group = np.unique(keys, return_inverse=True)
+    if len(unique) < n_folds:
+        return _dealt(np.lexsort((keys, codes)), n_folds)
+    size = (len(unique), codes.max() + 1)
+    mass = np.bincount(group * size[1] + codes, weights=sample_weight, minlength=size[0] * size[1]).reshape(size)
+    return _dealt(np.argsort(mass.argmax(axis=1), kind="stable"), n_folds)[group]
+
+
+def _dealt(order: np.ndarray, n_folds: int) -> np.ndarray:
+    """Deal things out to folds in turn; one deal, so that the remainders of small classes do not all fall on fold 0."""
+    folds = np.empty(len(order), dtype=np.intp)
+    folds[order] = np.arange(len(order)) % n_folds
+    return folds
 
 
 def row_fingerprint(X: Any) -> np.ndarray:
-    """Return one 64-bit hash per row, the same for equal rows."""
+    """Return one 64-bit hash per row, the same for equal rows in whatever container."""
     if sparse.issparse(X):
         return _hash_sparse(X)
     if hasattr(X, "columns"):
         hashed = np.zeros(len(X), dtype=np.uint64)
         for position, name in enumerate(X.columns):
-            column = np.asarray(X[name])
-            hashed += _mixed(_hash_columns(column[:, None]) + _offset(position))
+            hashed += _entry_hash(np.asarray(X[name]), position)
         return hashed
     return _hash_columns(np.asarray(X))
 
@@ -92,9 +99,14 @@ def row_fingerprint(X: Any) -> np.ndarray:
 def _hash_columns(array: np.ndarray) -> np.ndarray:
     hashed = np.zeros(len(array), dtype=np.uint64)
     for position in range(array.shape[1]):
-        bits = _column_bits(array[:, position])
-        hashed += _mixed(bits + _offset(position + 1))
+        hashed += _entry_hash(array[:, position], position)
     return hashed
+
+
+def _entry_hash(column: np.ndarray, position: int) -> np.ndarray:
+    bits = _column_bits(column)
+    # Zeros add nothing, as the entries that a sparse matrix does not store.
+    return np.where(bits == 0, np.uint64(0), _mixed(bits + _offset(position + 1)))
 
 
 def _column_bits(column: np.ndarray) -> np.ndarray:

@@ -172,8 +172,8 @@ def checked_proba(values: ArrayLike, classes: np.ndarray | None, method: str) ->
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise InvalidResponseError(
-            f"Each row of the teacher's {method} must sum to 1, got {sums[row]:.4g} in row {row} ({int(wrong.sum())} of "
-            f"{len(sums)} rows are off). Normalise the teacher's probabilities, or offer margins as decision_function."
+            f"Each row of the teacher's {method} must sum to 1, got {sums[row]:.4g} in row {row} ({int(wrong.sum())} "
+            f"of {len(sums)} rows are off). Normalise them, or offer margins as decision_function."
         )
     return proba / sums[:, None]
 

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator
 
-
 __all__ = ["SoftTargetStrategy", "SoftTargets", "fit_plain"]
 
 
@@ -30,7 +29,7 @@ class SoftTargets:
         Weight b of the label's term; 0 for a row without a label.
     classes : ndarray of shape (n_classes,)
         The classes that the columns stand for, sorted.
-    temperature : float
+    temperature : float, default=1.0
         Temperature T of `teacher`.
 
     Examples
@@ -95,7 +94,18 @@ class SoftTargets:
         return share[:, None] * self.teacher + (1.0 - share)[:, None] * self.one_hot(), weight
 
     def take(self, rows: np.ndarray) -> "SoftTargets":
-        """Return the targets of some rows, given by index or mask."""
+        """Return the targets of some rows.
+
+        Parameters
+        ----------
+        rows : ndarray
+            Positions or a mask.
+
+        Returns
+        -------
+        SoftTargets
+            The same for these rows.
+        """
         return replace(
             self,
             teacher=self.teacher[rows],
@@ -111,6 +121,19 @@ class SoftTargetStrategy(ABC, BaseEstimator):
     Laws, proved for every strategy by one parametrised test: with `is_hard` targets the result is the student fitted on
     the labels (and weights); permuting classes permutes the answer; the caller's student is not changed; a fitted
     student answers `predict`, has `classes_`, and pickles.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skdistill.students import SoftTargetStrategy
+    >>> class LabelsOnly(SoftTargetStrategy):
+    ...     route = "labels_only"
+    ...     def accepts(self, student):
+    ...         return isinstance(student, GaussianNB)
+    ...     def fit(self, student, X, targets, *, random_state=None):
+    ...         return student.fit(X, targets.labels)
+    >>> LabelsOnly().accepts(GaussianNB())
+    True
     """
 
     route: ClassVar[str]
@@ -119,7 +142,18 @@ class SoftTargetStrategy(ABC, BaseEstimator):
 
     @abstractmethod
     def accepts(self, student: Any) -> bool:
-        """Whether the student can learn by this route."""
+        """Whether the student can learn by this route.
+
+        Parameters
+        ----------
+        student : estimator
+            A learner, not a pipeline or a search.
+
+        Returns
+        -------
+        bool
+            True if `fit` can be called with it.
+        """
 
     @abstractmethod
     def fit(self, student: Any, X: Any, targets: SoftTargets, *, random_state: int | None = None) -> Any:

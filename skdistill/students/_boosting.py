@@ -14,7 +14,8 @@ __all__ = ["SoftLoss", "codes_with_every_class", "is_instance_of", "soft_loss", 
 
 # Cells worked on at a time: two float64 buffers of this size stay in a core's cache.
 BLOCK_CELLS = 16_384
-# A class that no target mentions starts at the logarithm of this, and XGBoost keeps hessians above a similar number.
+# A class that no target mentions starts at the logarithm of this, and XGBoost keeps hessians above a similar
+# number.
 SMALLEST_SHARE = 1e-15
 SMALLEST_HESSIAN = 1e-16
 
@@ -28,8 +29,8 @@ def is_instance_of(student: Any, package: str, name: str) -> bool:
 def codes_with_every_class(targets: SoftTargets, student: Any) -> np.ndarray:
     """Return the hard labels as column numbers, with each class somewhere among them.
 
-    The libraries read the classes off the labels and a custom objective reads nothing else off them, so where a class
-    is known to the teacher alone the first rows stand for all classes.
+    The libraries read the classes off the labels and a custom objective reads nothing else off them, so where
+    a class is known to the teacher alone the first rows stand for all classes.
     """
     n_classes = len(targets.classes)
     codes = np.where(targets.codes >= 0, targets.codes, targets.teacher.argmax(axis=1))
@@ -37,17 +38,19 @@ def codes_with_every_class(targets: SoftTargets, student: Any) -> np.ndarray:
         return codes
     if len(codes) < n_classes:
         raise StudentRouteError(
-            f"{type(student).__name__} learns soft targets from at least as many rows as there are classes, got "
-            f"{len(codes)} rows and {n_classes} classes. Give it more rows, or use soft_targets='expansion'."
+            f"{type(student).__name__} learns soft targets from at least as many rows as there are classes, "
+            f"got {len(codes)} rows and {n_classes} classes. Give it more rows, or use "
+            "soft_targets='expansion'."
         )
     codes[:n_classes] = np.arange(n_classes)
     return codes
 
 
 def start_scores(targets: SoftTargets, class_weight: np.ndarray) -> np.ndarray:
-    """Return the scores that boosting starts from: the logarithm of the average target, times its temperature.
+    """Return the scores that boosting starts from: the log of the average target, times its temperature.
 
-    Where both terms count at two temperatures it is the mean of the two terms' scores, in proportion to their weights.
+    Where both terms count at two temperatures it is the mean of the two terms' scores, in proportion to their
+    weights.
 
     Parameters
     ----------
@@ -81,8 +84,9 @@ def _log_shares(mass: np.ndarray) -> np.ndarray:
 class SoftLoss:
     """``sum_i a_i T^2 CE(t_i, softmax(z_i / T)) + b_i CE(y_i, softmax(z_i))`` as a function of the scores z.
 
-    With s_T the softmax at temperature T and u a term's weights, the gradient is the sum of ``u T s_T`` over the terms
-    minus `wanted`, and the diagonal of the hessian the sum of ``factor u s_T (1 - s_T)``. Two classes have one score.
+    With s_T the softmax at temperature T and u a term's weights, the gradient is the sum of ``u T s_T`` over
+    the terms minus `wanted`, and the diagonal of the hessian the sum of ``factor u s_T (1 - s_T)``. Two
+    classes have one score.
 
     Parameters
     ----------
@@ -185,6 +189,7 @@ def soft_loss(targets: SoftTargets, class_weight: np.ndarray, factor: float) -> 
 
 
 def _as_stored(weight: np.ndarray) -> np.ndarray | None:
-    # The libraries hold weights in single precision; rounding alike keeps close splits from falling differently.
+    # The libraries hold weights in single precision; rounding alike keeps close splits from falling
+    # differently.
     rounded = weight.astype(np.float32)
     return None if (rounded == 1.0).all() else rounded

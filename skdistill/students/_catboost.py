@@ -3,8 +3,8 @@
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils import _safe_indexing
 
+from skdistill._sklearn import safe_indexing
 from skdistill.exceptions import StudentRouteError
 from skdistill.students._base import SoftTargets, SoftTargetStrategy, fit_plain
 from skdistill.students._boosting import is_instance_of
@@ -43,16 +43,18 @@ DEFAULT_L2 = 3.0
 class CatBoostStrategy(SoftTargetStrategy):
     """Fit a CatBoost classifier on the cross-entropy with soft targets.
 
-    Two classes: CatBoost's loss "CrossEntropy" on the second class's share, which is exact. More classes: "MultiClass"
-    on one weighted copy of a row per class, shares below 1e-5 dropped. The copies' weighted log-loss is the soft
-    cross-entropy; `l2_leaf_reg` and `min_data_in_leaf` are scaled so that they mean what they mean on rows, while
-    bootstrapping, random strength and the statistics of categorical columns see copies. A Python objective would
-    need no copies and is about twenty times slower, because CatBoost calls it for one row at a time.
+    Two classes: CatBoost's loss "CrossEntropy" on the second class's share, which is exact. More classes:
+    "MultiClass" on one weighted copy of a row per class, shares below 1e-5 dropped. The copies' weighted
+    log-loss is the soft cross-entropy; `l2_leaf_reg` and `min_data_in_leaf` are scaled so that they mean what
+    they mean on rows, while bootstrapping, random strength and the statistics of categorical columns see
+    copies. A Python objective would need no copies and is about twenty times slower, because CatBoost calls
+    it for one row at a time.
 
-    The learning rate that CatBoost would choose for the labels is chosen for the targets too. `class_weights`,
-    `auto_class_weights` and `scale_pos_weight` weight each class's share in the targets; what is counted for them are
-    hard labels. At a temperature with both terms the mixed target is learnt. The outcome is a `RelabelledClassifier`
-    around a fitted classifier, silent and without files unless the student says otherwise.
+    The learning rate that CatBoost would choose for the labels is chosen for the targets too.
+    `class_weights`, `auto_class_weights` and `scale_pos_weight` weight each class's share in the targets;
+    what is counted for them are hard labels. At a temperature with both terms the mixed target is learnt. The
+    outcome is a `RelabelledClassifier` around a fitted classifier, silent and without files unless the
+    student says otherwise.
 
     Examples
     --------
@@ -88,9 +90,10 @@ class CatBoostStrategy(SoftTargetStrategy):
             )
         _check_loss(params)
         weights = _class_weights(params, targets)
-        params = {name: value for name, value in params.items() if name not in (*CLASS_PARAMETERS, *LOSS_ALIASES)}
+        for name in (*CLASS_PARAMETERS, *LOSS_ALIASES):
+            params.pop(name, None)
         if "learning_rate" not in params and "eta" not in params:
-            params["learning_rate"] = _automatic_rate(type(student), params, len(targets), len(targets.classes))
+            params["learning_rate"] = _automatic_rate(type(student), params, targets)
         shares, weight = targets.mixed()
         mass = shares * weights
         weight = weight * mass.sum(axis=1)
@@ -101,7 +104,7 @@ class CatBoostStrategy(SoftTargetStrategy):
         else:
             rows, codes, copied_weight = expand(shares, weight, SMALLEST_SHARE)
             model = type(student)(**_for_copies(params, len(rows) / len(targets)), loss_function="MultiClass")
-            fit_plain(model, _safe_indexing(X, rows), codes, copied_weight)
+            fit_plain(model, safe_indexing(X, rows), codes, copied_weight)
         return RelabelledClassifier.around(model, targets.classes)
 
 
@@ -110,13 +113,14 @@ class _StopAtOnce:
         return False
 
 
-def _automatic_rate(cls: Any, params: dict[str, Any], n_rows: int, n_classes: int) -> float:
+def _automatic_rate(cls: Any, params: dict[str, Any], targets: SoftTargets) -> float:
     """Ask CatBoost which learning rate it would choose for so many labelled rows.
 
-    It has one rule for "Logloss" and "MultiClass" by the number of rows and rounds, and none for "CrossEntropy", which
-    would learn with 0.03.
+    It has one rule for "Logloss" and "MultiClass" by the number of rows and rounds, and none for
+    "CrossEntropy", which would learn with 0.03.
     """
     settings = {name: params[name] for name in RATE_PARAMETERS if name in params}
+    n_rows, n_classes = targets.teacher.shape
     loss = "Logloss" if n_classes == 2 else "MultiClass"
     probe = cls(**settings, loss_function=loss, thread_count=1, verbose=False, allow_writing_files=False)
     number = np.arange(n_rows)
@@ -180,7 +184,7 @@ def _check_loss(params: dict[str, Any]) -> None:
     loss = next((params[name] for name in LOSS_ALIASES if name in params), None)
     if not (loss is None or isinstance(loss, str)) or loss not in LOSSES:
         raise StudentRouteError(
-            "loss_function must be 'Logloss', 'CrossEntropy' or 'MultiClass' for a CatBoost student that learns soft "
-            f"targets, which sets the loss itself, got {loss!r}. Leave it out, or use soft_targets='expansion' to keep "
-            "it."
+            "loss_function must be 'Logloss', 'CrossEntropy' or 'MultiClass' for a CatBoost student that "
+            f"learns soft targets, which sets the loss itself, got {loss!r}. Leave it out, or use "
+            "soft_targets='expansion' to keep it."
         )

@@ -9,10 +9,9 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import is_classifier
 from sklearn.model_selection import check_cv
-from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import has_fit_parameter
 
-from skdistill._sklearn import num_samples
+from skdistill._sklearn import num_samples, safe_indexing
 from skdistill.exceptions import RouteWarning
 from skdistill.students._base import SoftTargets, SoftTargetStrategy, fit_plain
 
@@ -107,7 +106,7 @@ class ExpansionStrategy(SoftTargetStrategy):
 
 
 def _repeated(X: Any, rows: np.ndarray) -> Any:
-    return X[rows] if isinstance(X, np.ndarray) or sparse.issparse(X) else _safe_indexing(X, rows)
+    return X[rows] if isinstance(X, np.ndarray) or sparse.issparse(X) else safe_indexing(X, rows)
 
 
 def _warn_of_copies(student: Any) -> None:

@@ -31,17 +31,17 @@ FOREST = ("rf", "random_forest")
 
 
 class LightGBMStrategy(SoftTargetStrategy):
-    """Fit a LightGBM classifier on the cross-entropy with soft targets, with both terms at their own temperature.
+    """Fit a LightGBM classifier on the cross-entropy with soft targets, each term at its own temperature.
 
-    The gradient and LightGBM's own hessian of the loss are computed from the matrix of targets, without copies of rows.
-    Boosting starts from the average target, as LightGBM's own objectives do, and the start is put into the first trees
-    at the moment when LightGBM does so. The outcome is the student itself, fitted, with the objective "binary" or
-    "multiclass": its probabilities, its pickle and its text are those of any LightGBM classifier. With one-hot
-    targets it is the classifier fitted on the labels, up to rounding.
+    The gradient and LightGBM's own hessian of the loss are computed from the matrix of targets, without
+    copies of rows. Boosting starts from the average target, as LightGBM's own objectives do, and the start is
+    put into the first trees at the moment when LightGBM does so. The outcome is the student itself, fitted,
+    with the objective "binary" or "multiclass": its probabilities, its pickle and its text are those of any
+    LightGBM classifier. With one-hot targets it is the classifier fitted on the labels, up to rounding.
 
-    `class_weight` and, for two classes, `scale_pos_weight` and `is_unbalance` weight each class's share in the targets;
-    what is counted for them are hard labels. Random forest mode, objectives other than the two, linear trees and
-    bagging by class are refused.
+    `class_weight` and, for two classes, `scale_pos_weight` and `is_unbalance` weight each class's share in
+    the targets; what is counted for them are hard labels. Random forest mode, objectives other than the two,
+    linear trees and bagging by class are refused.
 
     Examples
     --------
@@ -64,7 +64,7 @@ class LightGBMStrategy(SoftTargetStrategy):
     two_terms: ClassVar[bool] = True
 
     def accepts(self, student: Any) -> bool:
-        """Whether the student is a LightGBM classifier that boosts (its random forest mode has no objective to set)."""
+        """Whether the student is a LightGBM classifier that boosts; random forest mode takes no objective."""
         return is_instance_of(student, "lightgbm", "LGBMClassifier") and _boosting(student) not in FOREST
 
     def fit(self, student: Any, X: Any, targets: SoftTargets, *, random_state: int | None = None) -> Any:
@@ -89,8 +89,11 @@ class LightGBMStrategy(SoftTargetStrategy):
             student.fit(
                 X,
                 targets.classes[codes],
-                init_score=np.tile(start, (len(targets), 1)) if n_classes > 2 else np.full(len(targets), start[0]),
-                callbacks=[_settle_random_streams(_boosting(student) == "dart"), _fold_into_first_trees(start)],
+                init_score=np.squeeze(np.tile(start, (len(targets), 1))),
+                callbacks=[
+                    _settle_random_streams(_boosting(student) == "dart"),
+                    _fold_into_first_trees(start),
+                ],
             )
         finally:
             student.objective, student._objective = own, name
@@ -114,10 +117,10 @@ def _objective(loss: SoftLoss) -> Callable[[np.ndarray, np.ndarray], tuple[np.nd
 def _settle_random_streams(dart: bool) -> Callable[[Any], None]:
     """Return a callback that makes the random streams those of the seed before the first round.
 
-    LightGBM resets its parameters before the first custom round, although the objective is "none" already, and draws
-    columns once more: without the flag below, a seed gives other columns than on labels. Its "dart" reads an
-    uninitialised variable when it is asked for scores before its first round, and then draws or draws not: it is
-    asked ahead, and the reset starts its stream again.
+    LightGBM resets its parameters before the first custom round, although the objective is "none" already,
+    and draws columns once more: without the flag below, a seed gives other columns than on labels. Its "dart"
+    reads an uninitialised variable when it is asked for scores before its first round, and then draws or
+    draws not: it is asked ahead, and the reset starts its stream again.
     """
 
     def settle(env: Any) -> None:
@@ -133,9 +136,10 @@ def _settle_random_streams(dart: bool) -> Callable[[Any], None]:
 
 
 def _fold_into_first_trees(start: np.ndarray) -> Callable[[Any], None]:
-    """Return a callback that adds the start to the leaves of the first trees, as LightGBM's own objectives do.
+    """Return a callback that adds the start to the leaves of the first trees, as LightGBM itself does.
 
-    It has to happen while training goes on: with ``boosting_type="dart"`` these trees are dropped and scaled later.
+    It has to happen while training goes on: with ``boosting_type="dart"`` these trees are dropped and scaled
+    later.
     """
 
     def fold(env: Any) -> None:
@@ -151,7 +155,7 @@ def _fold_into_first_trees(start: np.ndarray) -> Callable[[Any], None]:
 
 
 def _name_objective(booster: Any, name: str, n_classes: int) -> None:
-    """Write the objective into a model that was trained by a custom one, so that it answers in probabilities."""
+    """Write the objective into a model trained by a custom one, so that it answers in probabilities."""
     line = "objective=binary sigmoid:1" if name == "binary" else f"objective=multiclass num_class:{n_classes}"
     text = booster.model_to_string(num_iteration=-1)
     text = text.replace("\nfeature_names=", f"\n{line}\nfeature_names=", 1)
@@ -165,7 +169,7 @@ def _boosting(student: Any) -> Any:
 
 
 def _positive_weight(student: Any, targets: SoftTargets) -> np.ndarray:
-    """Return the weights that `scale_pos_weight` and `is_unbalance` give the two classes; ones for more classes."""
+    """Return the weights that `scale_pos_weight` and `is_unbalance` give two classes; ones for more."""
     weight = np.ones(len(targets.classes))
     if len(weight) > 2:
         return weight
@@ -181,18 +185,19 @@ def _check_student(student: Any, name: str) -> None:
     params = student.get_params()
     if _boosting(student) in FOREST:
         raise StudentRouteError(
-            "boosting_type must be 'gbdt' or 'dart' for a LightGBM student that learns soft targets by an objective, "
-            f"got {_boosting(student)!r}. Change it, or use soft_targets='expansion'."
+            "boosting_type must be 'gbdt' or 'dart' for a LightGBM student that learns soft targets by an "
+            f"objective, got {_boosting(student)!r}. Change it, or use soft_targets='expansion'."
         )
     objective = next((params[alias] for alias in OBJECTIVE_ALIASES if alias in params), student.objective)
     if callable(objective) or objective not in OWN_OBJECTIVES[name]:
         raise StudentRouteError(
-            f"objective must be None or {name!r} for a LightGBM student that learns soft targets, which sets the "
-            f"objective itself, got {objective!r}. Leave it out, or use soft_targets='expansion' to keep it."
+            f"objective must be None or {name!r} for a LightGBM student that learns soft targets, which sets "
+            f"the objective itself, got {objective!r}. Leave it out, or use soft_targets='expansion' to keep "
+            "it."
         )
     for parameter, neutral in NEEDS_OWN_OBJECTIVE.items():
         if parameter in params and params[parameter] not in neutral:
             raise StudentRouteError(
-                f"{parameter} must be {neutral[0]!r} for a LightGBM student that learns soft targets by an objective, "
-                f"got {params[parameter]!r}. Leave it out, or use soft_targets='expansion'."
+                f"{parameter} must be {neutral[0]!r} for a LightGBM student that learns soft targets by an "
+                f"objective, got {params[parameter]!r}. Leave it out, or use soft_targets='expansion'."
             )

@@ -73,7 +73,22 @@ class LogitClassifier(ClassifierMixin, BaseEstimator):
 
     @classmethod
     def around(cls, model: Any, classes: np.ndarray, *, exponent: float = 1.0) -> "LogitClassifier":
-        """Hold a fitted regressor of logits."""
+        """Hold a fitted regressor of logits.
+
+        Parameters
+        ----------
+        model : estimator
+            Fitted regressor of logits.
+        classes : ndarray of shape (n_classes,)
+            What its outputs stand for.
+        exponent : float, default=1.0
+            Factor of the logits.
+
+        Returns
+        -------
+        classifier
+            Fitted, with the model at `model_`.
+        """
         held = cls(exponent=exponent)
         held.model_ = model
         held.classes_ = classes

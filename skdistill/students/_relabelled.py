@@ -12,8 +12,8 @@ __all__ = ["RelabelledClassifier"]
 class RelabelledClassifier(ClassifierMixin, BaseEstimator):
     """A fitted classifier of class numbers that answers in classes.
 
-    XGBoost knows the classes 0 to K - 1 only, and CatBoost's soft targets leave no room for labels: the model inside
-    was fitted on numbers, and this class holds what they stand for.
+    XGBoost knows the classes 0 to K - 1 only, and CatBoost's soft targets leave no room for labels: the model
+    inside was fitted on numbers, and this class holds what they stand for.
 
     Attributes
     ----------

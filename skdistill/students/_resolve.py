@@ -1,13 +1,13 @@
 """Which route a student takes, and the fit along it through pipelines and searches."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing
 
-from skdistill._sklearn import BaseSearchCV, num_samples
+from skdistill._sklearn import BaseSearchCV, num_samples, safe_indexing
 from skdistill._validation import stack_rows
 from skdistill.exceptions import StudentRouteError
 from skdistill.students._base import SoftTargets, SoftTargetStrategy
@@ -16,7 +16,7 @@ from skdistill.students._expansion import ExpansionStrategy
 from skdistill.students._lightgbm import LightGBMStrategy
 from skdistill.students._logit_regression import LogitStrategy
 from skdistill.students._sampling import SamplingStrategy
-from skdistill.students._search import fit_search
+from skdistill.students._search import check_refits, fit_search
 from skdistill.students._sharpened import SharpenedClassifier
 from skdistill.students._soft_tree import SoftTreeStrategy
 from skdistill.students._xgboost import XGBoostStrategy
@@ -72,6 +72,7 @@ def final_learner(student: Any) -> Any:
     if isinstance(student, Pipeline):
         return final_learner(student.steps[-1][1])
     if isinstance(student, BaseSearchCV):
+        check_refits(student)
         return final_learner(student.estimator)
     return student
 
@@ -161,17 +162,20 @@ def fit_student(
     n_original = num_samples(X) if n_original is None else n_original
     if isinstance(student, Pipeline):
         return _fit_pipeline(student, X, targets, strategy, n_original, random_state)
-    if isinstance(student, BaseSearchCV) and not targets.is_hard:
-
-        def fit_inner(inner: Any, X_part: Any, part: SoftTargets, n_first: int) -> Any:
-            return fit_student(inner, X_part, part, strategy, n_original=n_first, random_state=random_state)
-
+    if isinstance(student, BaseSearchCV):
+        fit_inner = partial(_fit_candidate, strategy=strategy, random_state=random_state)
         return fit_search(student, X, targets, n_original, fit_inner)
     fitted = strategy.fit(student, X, targets, random_state=random_state)
     # Which class leaves must not depend on the data, so the temperature alone decides.
     if targets.temperature == 1.0 or strategy.two_terms or strategy.route == "logits":
         return fitted
     return SharpenedClassifier.around(fitted, exponent=targets.exponent)
+
+
+def _fit_candidate(
+    inner: Any, X: Any, targets: SoftTargets, n_first: int, *, strategy: SoftTargetStrategy, random_state: int | None
+) -> Any:
+    return fit_student(inner, X, targets, strategy, n_original=n_first, random_state=random_state)
 
 
 def _fit_pipeline(
@@ -212,10 +216,10 @@ def through_transformers(pipeline: Pipeline, X: Any, labels: np.ndarray, n_origi
         return X, last
     n_rows = num_samples(X)
     before = pipeline[:-1]
-    original = X if n_rows == n_original else _safe_indexing(X, np.arange(n_original))
+    original = X if n_rows == n_original else safe_indexing(X, np.arange(n_original))
     transformed = before.fit_transform(original, labels[:n_original])
     if n_rows > n_original:
-        more = before.transform(_safe_indexing(X, np.arange(n_original, n_rows)))
+        more = before.transform(safe_indexing(X, np.arange(n_original, n_rows)))
         transformed = stack_rows(transformed, more)
     pipeline.steps[:-1] = before.steps
     return transformed, last

@@ -4,9 +4,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import has_fit_parameter
 
+from skdistill._sklearn import safe_indexing
 from skdistill.students._base import SoftTargets, SoftTargetStrategy, fit_plain
 
 __all__ = ["SamplingStrategy", "draw_classes"]
@@ -56,4 +56,4 @@ class SamplingStrategy(SoftTargetStrategy):
         if weighted or (weight == 1.0).all():
             return fit_plain(student, X, labels, weight)
         stays = rng.uniform(size=len(weight)) * weight.max() < weight
-        return student.fit(_safe_indexing(X, np.flatnonzero(stays)), labels[stays])
+        return student.fit(safe_indexing(X, np.flatnonzero(stays)), labels[stays])

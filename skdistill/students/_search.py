@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
-from sklearn.utils import _safe_indexing
 from sklearn.utils.metaestimators import available_if
 
-from skdistill._sklearn import BaseSearchCV, routing_enabled
+from skdistill._sklearn import BaseSearchCV, routing_enabled, safe_indexing
 from skdistill.exceptions import StudentRouteError
 from skdistill.students._base import SoftTargets
 
-__all__ = ["fit_search"]
+__all__ = ["check_refits", "fit_search"]
 
 FitInner = Callable[[Any, Any, SoftTargets, int], Any]
 PREFIX = "estimator__"
@@ -37,7 +37,7 @@ class TargetedClassifier(ClassifierMixin, BaseEstimator):
         """Fit the inner student on the packed targets of the rows at hand, original rows first."""
         order = np.argsort(packed[:, 0] == 0.0, kind="stable")
         if (np.diff(order) < 0).any():
-            X, packed = _safe_indexing(X, order), packed[order]
+            X, packed = safe_indexing(X, order), packed[order]
         targets = unpack(packed, self.classes, self.temperature)
         self.fitted_ = self.fit_inner(clone(self.estimator), X, targets, int(packed[:, 0].sum()))
         self.classes_ = self.fitted_.classes_
@@ -56,6 +56,10 @@ class TargetedClassifier(ClassifierMixin, BaseEstimator):
     def decision_function(self, X: Any) -> np.ndarray:
         """Give the inner student's margins."""
         return self.fitted_.decision_function(X)
+
+    def score(self, X: Any, y: Any) -> float:
+        """Give the inner student's own score."""
+        return self.fitted_.score(X, y)
 
 
 def pack(targets: SoftTargets, n_original: int) -> np.ndarray:
@@ -106,11 +110,7 @@ def fit_search(
     StudentRouteError
         If the search does not refit its best candidate.
     """
-    if not search.refit:
-        raise StudentRouteError(
-            f"The student {type(search).__name__} has refit={search.refit!r}, so it ends without a model. Set "
-            "refit=True (or a metric's name)."
-        )
+    check_refits(search)
     inner = TargetedClassifier(search.estimator, targets.classes, targets.temperature, fit_inner)
     if routing_enabled():
         inner.set_fit_request(packed=True)
@@ -120,12 +120,23 @@ def fit_search(
     splitter = check_cv(search.cv if search.cv is not None else 5, labels[original], classifier=True)
     splits = [
         (np.concatenate([train, further]), test)
-        for train, test in splitter.split(_safe_indexing(X, original), labels[original])
+        for train, test in splitter.split(safe_indexing(X, original), labels[original])
     ]
     grids = {name: _prefixed(getattr(search, name)) for name in GRIDS if hasattr(search, name)}
+    if getattr(search, "resource", "n_samples") != "n_samples":
+        grids["resource"] = PREFIX + search.resource
     run = clone(search).set_params(estimator=inner, cv=splits, **grids)
     run.fit(X, labels, packed=pack(targets, n_original))
     return _read_back(search, run)
+
+
+def check_refits(student: Any) -> None:
+    """Refuse a search that would end without a model."""
+    if isinstance(student, BaseSearchCV) and not student.refit:
+        raise StudentRouteError(
+            f"The student {type(student).__name__} has refit={student.refit!r}, so it ends without a model. Set "
+            "refit=True (or a metric's name)."
+        )
 
 
 def _prefixed(grid: Any) -> Any:
@@ -140,6 +151,8 @@ def _read_back(search: BaseSearchCV, run: BaseSearchCV) -> BaseSearchCV:
         if name.endswith("_") and not name.startswith("_"):
             setattr(search, name, value)
     search.best_estimator_ = run.best_estimator_.fitted_
+    if search.scoring is None or isinstance(search.scoring, str):
+        search.scorer_ = check_scoring(search.best_estimator_, search.scoring)
     search.best_params_ = _stripped(run.best_params_)
     search.cv_results_ = {
         name.replace("param_" + PREFIX, "param_", 1): value for name, value in run.cv_results_.items()

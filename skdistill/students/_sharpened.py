@@ -51,7 +51,20 @@ class SharpenedClassifier(ClassifierMixin, BaseEstimator):
 
     @classmethod
     def around(cls, model: Any, *, exponent: float) -> "SharpenedClassifier":
-        """Hold a fitted classifier."""
+        """Hold a fitted classifier.
+
+        Parameters
+        ----------
+        model : estimator
+            Fitted classifier.
+        exponent : float
+            The power.
+
+        Returns
+        -------
+        classifier
+            Fitted, with the model at `model_`.
+        """
         held = cls(exponent=exponent)
         held.model_ = model
         held.classes_ = model.classes_

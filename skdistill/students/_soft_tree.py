@@ -11,9 +11,8 @@ from sklearn.ensemble import (
 )
 from sklearn.metrics import accuracy_score
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
-from sklearn.utils import _safe_indexing
 
-from skdistill._sklearn import Tree
+from skdistill._sklearn import Tree, safe_indexing
 from skdistill.students._base import SoftTargets, SoftTargetStrategy, fit_plain
 from skdistill.students._expansion import class_weights
 
@@ -25,6 +24,15 @@ REGRESSORS: dict[type, type] = {
     RandomForestClassifier: RandomForestRegressor,
     ExtraTreesClassifier: ExtraTreesRegressor,
 }
+# What a forest leaves behind; `estimators_samples_` draws its bootstraps again from the names with an underscore.
+LEARNT = (
+    "n_features_in_",
+    "feature_names_in_",
+    "max_features_",
+    "_n_samples",
+    "_n_samples_bootstrap",
+    "_sample_weight",
+)
 # Impurity gains of the regression are those of the Gini index divided by the number of classes.
 GAIN_PARAMETERS = ("min_impurity_decrease", "ccp_alpha")
 
@@ -80,8 +88,7 @@ class SoftTreeStrategy(SoftTargetStrategy):
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn.metrics import accuracy_score
-from sklearn.tree import DecisionTreeClassifier
+    >>> from sklearn.tree import DecisionTreeClassifier
     >>> from skdistill.students import SoftTargets, SoftTreeStrategy
     >>> X = np.array([[-1.0], [1.0]])
     >>> targets = SoftTargets(np.array([[0.7, 0.3], [0.2, 0.8]]), np.array([-1, -1]), np.ones(2), np.zeros(2),
@@ -131,7 +138,14 @@ def _regressor_like(student: Any, n_classes: int) -> Any:
 def _as_classifier(student: Any, regressor: Any, classes: np.ndarray) -> Any:
     """Move what a fitted regressor learnt into its twin classifier."""
     # The names with a leading underscore are what `estimators_samples_` draws the bootstraps again from.
-    for name in ("n_features_in_", "feature_names_in_", "max_features_", "_n_samples", "_n_samples_bootstrap", "_sample_weight"):
+    for name in (
+        "n_features_in_",
+        "feature_names_in_",
+        "max_features_",
+        "_n_samples",
+        "_n_samples_bootstrap",
+        "_sample_weight",
+    ):
         if hasattr(regressor, name):
             setattr(student, name, getattr(regressor, name))
     student.classes_ = classes
@@ -159,11 +173,9 @@ def _set_out_of_bag(forest: Any, X: Any, targets: SoftTargets) -> None:
     votes = np.zeros((len(targets), len(targets.classes)))
     for tree, drawn in zip(forest.estimators_, forest.estimators_samples_, strict=True):
         left_out = np.setdiff1d(np.arange(len(targets)), drawn)
-        votes[left_out] += tree.predict_proba(_safe_indexing(X, left_out))
+        votes[left_out] += tree.predict_proba(safe_indexing(X, left_out))
     total = votes.sum(axis=1, keepdims=True)
     forest.oob_decision_function_ = np.divide(votes, total, out=np.full_like(votes, np.nan), where=total > 0)
     predicted = targets.classes[votes.argmax(axis=1)]
     scoring = forest.oob_score if callable(forest.oob_score) else accuracy_score
     forest.oob_score_ = float(scoring(targets.labels, predicted))
-
-

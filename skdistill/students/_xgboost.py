@@ -27,15 +27,16 @@ VECTOR_START = (3, 1)
 
 
 class XGBoostStrategy(SoftTargetStrategy):
-    """Fit an XGBoost classifier on the cross-entropy with soft targets, with both terms at their own temperature.
+    """Fit an XGBoost classifier on the cross-entropy with soft targets, each term at its own temperature.
 
-    The gradient and XGBoost's own hessian of the loss are computed from the matrix of targets, without copies of rows.
-    The model keeps the objective "binary:logistic" or "multi:softprob", so its probabilities are its own, and boosting
-    starts from the average target unless `base_score` is set. With one-hot targets it is the classifier fitted on the
-    labels, up to rounding. XGBoost knows the classes 0 to K - 1 only, so the outcome is always a
-    `RelabelledClassifier` around the fitted student.
+    The gradient and XGBoost's own hessian of the loss are computed from the matrix of targets, without copies
+    of rows. The model keeps the objective "binary:logistic" or "multi:softprob", so its probabilities are its
+    own, and boosting starts from the average target unless `base_score` is set. With one-hot targets it is
+    the classifier fitted on the labels, up to rounding. XGBoost knows the classes 0 to K - 1 only, so the
+    outcome is always a `RelabelledClassifier` around the fitted student.
 
-    For two classes `scale_pos_weight` weights the second one's share in the targets. Other objectives are refused.
+    For two classes `scale_pos_weight` weights the second one's share in the targets. Other objectives are
+    refused.
 
     Examples
     --------
@@ -68,9 +69,9 @@ class XGBoostStrategy(SoftTargetStrategy):
             return RelabelledClassifier.around(fit_plain(student, X, codes, targets.label_weight), classes)
         if callable(student.objective) or student.objective not in OWN_OBJECTIVES:
             raise StudentRouteError(
-                "objective must be 'binary:logistic', 'multi:softprob' or 'multi:softmax' for an XGBoost student that "
-                f"learns soft targets, which sets the objective itself, got {student.objective!r}. Leave it out, or "
-                "use soft_targets='expansion' to keep it."
+                "objective must be 'binary:logistic', 'multi:softprob' or 'multi:softmax' for an XGBoost "
+                "student that learns soft targets, which sets the objective itself, got "
+                f"{student.objective!r}. Leave it out, or use soft_targets='expansion' to keep it."
             )
         n_classes = len(targets.classes)
         weight = np.ones(n_classes)
@@ -78,16 +79,15 @@ class XGBoostStrategy(SoftTargetStrategy):
             weight[1] = student.scale_pos_weight
         codes = codes_with_every_class(targets, student)
         loss = soft_loss(targets, weight, HESSIAN_FACTOR)
-        own = {"objective": student.objective, "base_score": student.base_score}
+        own = student.objective, student.base_score
         student.objective = _objective(loss)
         if student.base_score is None:
             student.base_score = _base_score(targets, weight)
         try:
             fit_plain(student, X, codes, targets.weight)
         finally:
-            student.objective, student.base_score = own["objective"], own["base_score"]
-        if student.objective != "multi:softmax":
-            student.objective = "binary:logistic" if n_classes == 2 else "multi:softprob"
+            student.objective, student.base_score = own
+        student.objective = "binary:logistic" if n_classes == 2 else "multi:softprob"
         return RelabelledClassifier.around(student, targets.classes)
 
 
