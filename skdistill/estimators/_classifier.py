@@ -4,7 +4,7 @@ from numbers import Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from sklearn.base import ClassifierMixin, is_regressor
+from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
@@ -22,6 +22,7 @@ from skdistill.estimators._alpha import (
     term_weights,
 )
 from skdistill.estimators._base import COMMON_CONSTRAINTS, BaseDistilled
+from skdistill.estimators._delegates import can_give_proba, student_has, will_give_proba
 from skdistill.estimators._inputs import Labelled
 from skdistill.estimators._lesson import Lesson
 from skdistill.estimators._view import ClassifierView
@@ -31,26 +32,9 @@ from skdistill.nets import SkorchStrategy
 from skdistill.response import ResponseCalibration, TeacherResponse, fit_calibration, soften
 from skdistill.response._collect import Task, is_frozen
 from skdistill.students import SoftTargets, SoftTargetStrategy
-from skdistill.students._resolve import ROUTES, final_learner, fit_student, resolve_route
+from skdistill.students._resolve import ROUTES, fit_student, resolve_route
 
 __all__ = ["DistilledClassifier"]
-
-
-def _student_has(name: str) -> Any:
-    def check(self: Any) -> bool:
-        return hasattr(getattr(self, "student_", self.student), name)
-
-    return check
-
-
-def _can_give_proba(self: Any) -> bool:
-    fitted = getattr(self, "student_", None)
-    return hasattr(fitted, "predict_proba") if fitted is not None else _will_give_proba(self.student)
-
-
-def _will_give_proba(student: Any) -> bool:
-    """Whether a student will have probabilities; a regressor gets them from its logits."""
-    return hasattr(student, "predict_proba") or is_regressor(final_learner(student))
 
 
 class DistilledClassifier(ClassifierMixin, BaseDistilled):
@@ -282,7 +266,7 @@ class DistilledClassifier(ClassifierMixin, BaseDistilled):
         self.soft_targets_ = self._strategy().route
         if self.alpha == "auto":
             scoring = self._scorer()
-            if isinstance(scoring, FidelityScorer) and not _will_give_proba(self.student):
+            if isinstance(scoring, FidelityScorer) and not will_give_proba(self.student):
                 raise ValueError(
                     f"scoring={self.scoring!r} compares probabilities, which the student "
                     f"{type(self.student).__name__} does not give. Fix alpha, or use scoring='accuracy'."
@@ -292,7 +276,7 @@ class DistilledClassifier(ClassifierMixin, BaseDistilled):
         return resolve_route(self.student, self.soft_targets, further=(SkorchStrategy(),))
 
     def _scorer(self) -> Any:
-        return resolve_scoring(self.scoring, has_proba=_will_give_proba(self.student))
+        return resolve_scoring(self.scoring, has_proba=will_give_proba(self.student))
 
     def _answer_shape(self, answer: TeacherResponse) -> TeacherResponse:
         return answer.align(self.classes_)
@@ -344,7 +328,7 @@ class DistilledClassifier(ClassifierMixin, BaseDistilled):
             trust_mean=self._is_faithful(),
         )
 
-    @available_if(_student_has("predict"))
+    @available_if(student_has("predict"))
     def predict(self, X: Any) -> np.ndarray:
         """Give the student's class for each row.
 
@@ -361,7 +345,7 @@ class DistilledClassifier(ClassifierMixin, BaseDistilled):
         self._check_fitted_and(X)
         return ClassifierView(self.student_, self.classes_).predict(X)
 
-    @available_if(_can_give_proba)
+    @available_if(can_give_proba)
     def predict_proba(self, X: Any) -> np.ndarray:
         """Give the student's probabilities.
 
@@ -378,7 +362,7 @@ class DistilledClassifier(ClassifierMixin, BaseDistilled):
         self._check_fitted_and(X)
         return ClassifierView(self.student_, self.classes_).predict_proba(X)
 
-    @available_if(_student_has("decision_function"))
+    @available_if(student_has("decision_function"))
     def decision_function(self, X: Any) -> np.ndarray:
         """Give the student's margins.
 

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdistill._sklearn import check_sample_weight
 from skdistill.exceptions import TeacherError
-from skdistill.nets._predict import net_predict_proba, net_predict_values
+from skdistill.nets._predict import as_matrix, net_predict_proba, net_predict_values
 from skdistill.nets._student import net_fit_regressor
 from skdistill.students import SoftTargets
 
@@ -32,7 +32,8 @@ class HeldNetClassifier(ClassifierMixin, BaseEstimator):
         The net. Its module may have more outputs than there are classes, as happens in a fold that misses a
         class; the further ones are classes that do not occur.
     random_state : int, RandomState instance or None, default=None
-        Seed of initial parameters, dropout and shuffling.
+        Seed of initial parameters, dropout and shuffling. A net whose module is an instance, not a class, starts from
+        the parameters that the instance has.
 
     Attributes
     ----------
@@ -53,7 +54,8 @@ class HeldNetClassifier(ClassifierMixin, BaseEstimator):
     >>> from skdistill.nets import HeldNetClassifier
     >>> X, y = load_iris(return_X_y=True)
     >>> net = NeuralNetClassifier(
-    ...     torch.nn.Linear(4, 3), criterion=torch.nn.CrossEntropyLoss, lr=0.1, max_epochs=40, verbose=0)
+    ...     torch.nn.Linear, module__in_features=4, module__out_features=3, criterion=torch.nn.CrossEntropyLoss,
+    ...     optimizer=torch.optim.Adam, lr=0.1, max_epochs=60, train_split=None, verbose=0)
     >>> held = HeldNetClassifier(net, random_state=0).fit(X, load_iris().target_names[y])
     >>> held.predict(X[[0, 149]])
     array(['setosa', 'virginica'], dtype='<U10')
@@ -62,7 +64,7 @@ class HeldNetClassifier(ClassifierMixin, BaseEstimator):
     net_: Any
     classes_: np.ndarray
 
-    def __init__(self, net: Any, random_state: Any = None) -> None:
+    def __init__(self, net: Any, *, random_state: Any = None) -> None:
         self.net = net
         self.random_state = random_state
 
@@ -92,8 +94,7 @@ class HeldNetClassifier(ClassifierMixin, BaseEstimator):
         """
         if not net.__sklearn_is_fitted__():
             raise NotFittedError(
-                f"The net {type(net).__name__} must be fitted, and it is not. Fit it, or use "
-                "HeldNetClassifier(net)."
+                f"The net {type(net).__name__} must be fitted, and it is not. Fit it, or use HeldNetClassifier(net)."
             )
         held = cls(net)
         held.net_ = net
@@ -142,7 +143,7 @@ class HeldNetClassifier(ClassifierMixin, BaseEstimator):
             classes=np.arange(n_classes),
         )
         self.net_ = teach_classifier(
-            clone(self.net), X, targets, random_state=_seed(self.random_state), spare_columns=True
+            clone(self.net), as_matrix(X), targets, random_state=_seed(self.random_state), spare_columns=True
         )
         return self
 
@@ -214,7 +215,8 @@ class HeldNetRegressor(RegressorMixin, BaseEstimator):
     net : skorch.NeuralNetRegressor
         The net; each fit teaches a clone.
     random_state : int, RandomState instance or None, default=None
-        Seed of initial parameters, dropout and shuffling.
+        Seed of initial parameters, dropout and shuffling. A net whose module is an instance, not a class, starts from
+        the parameters that the instance has.
 
     Attributes
     ----------
@@ -231,14 +233,15 @@ class HeldNetRegressor(RegressorMixin, BaseEstimator):
     >>> from skorch import NeuralNetRegressor
     >>> from skdistill.nets import HeldNetRegressor
     >>> X = np.linspace(-1, 1, 40)[:, None]
-    >>> net = NeuralNetRegressor(torch.nn.Linear(1, 1), lr=0.5, max_epochs=60, verbose=0)
+    >>> net = NeuralNetRegressor(
+    ...     torch.nn.Linear, module__in_features=1, module__out_features=1, lr=0.5, max_epochs=60, verbose=0)
     >>> HeldNetRegressor(net, random_state=0).fit(X, 2 * X[:, 0]).predict([[0.5]])
     array([1.00])
     """
 
     net_: Any
 
-    def __init__(self, net: Any, random_state: Any = None) -> None:
+    def __init__(self, net: Any, *, random_state: Any = None) -> None:
         self.net = net
         self.random_state = random_state
 
@@ -263,8 +266,7 @@ class HeldNetRegressor(RegressorMixin, BaseEstimator):
         """
         if not net.__sklearn_is_fitted__():
             raise NotFittedError(
-                f"The net {type(net).__name__} must be fitted, and it is not. Fit it, or use "
-                "HeldNetRegressor(net)."
+                f"The net {type(net).__name__} must be fitted, and it is not. Fit it, or use HeldNetRegressor(net)."
             )
         held = cls(net)
         held.net_ = net
@@ -287,9 +289,7 @@ class HeldNetRegressor(RegressorMixin, BaseEstimator):
         HeldNetRegressor
             This estimator.
         """
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", allow_nd=True, multi_output=True, y_numeric=True
-        )
+        X, y = validate_data(self, X, y, accept_sparse="csr", allow_nd=True, multi_output=True, y_numeric=True)
         X, y, weight = _weighted_rows(X, y, sample_weight)
         self.net_ = net_fit_regressor(clone(self.net), X, y, weight, _seed(self.random_state))
         return self

@@ -24,9 +24,7 @@ class CastInputs:
     module's top level, so that a module with the hook can be pickled.
     """
 
-    def __call__(
-        self, module: torch.nn.Module, args: Any, kwargs: dict[str, Any]
-    ) -> tuple[Any, dict[str, Any]]:
+    def __call__(self, module: torch.nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Cast the tensors among the arguments of a call."""
         dtype = parameter_dtype(module)
         return (

@@ -33,7 +33,8 @@ class SkorchStrategy(SoftTargetStrategy):
     -----
     The same seed gives the same net on a CPU, in this process and in others, as long as torch uses the same
     number of threads. Threads of one process that train with a seed wait for each other, because torch has
-    one generator.
+    one generator. A net whose module is an instance, not a class, starts from the parameters that the
+    instance has, whatever the seed, as it does in skorch.
 
     References
     ----------
@@ -51,7 +52,8 @@ class SkorchStrategy(SoftTargetStrategy):
     ...     teacher=np.column_stack([1 - t, t]), codes=np.full(40, -1), teacher_weight=np.ones(40),
     ...     label_weight=np.zeros(40), classes=np.array(["no", "yes"]))
     >>> net = NeuralNetClassifier(
-    ...     torch.nn.Linear(1, 2), criterion=torch.nn.CrossEntropyLoss, lr=1.0, max_epochs=50, verbose=0)
+    ...     torch.nn.Linear, module__in_features=1, module__out_features=2, criterion=torch.nn.CrossEntropyLoss,
+    ...     lr=1.0, max_epochs=50, verbose=0)
     >>> net = SkorchStrategy().fit(net, X, targets, random_state=0)
     >>> net_predict(net, [[-1.0], [1.0]])
     array(['no', 'yes'], dtype='<U3')
@@ -168,7 +170,8 @@ def net_fit_regressor(
     >>> from skorch import NeuralNetRegressor
     >>> from skdistill.nets import net_fit_regressor, net_predict_values
     >>> X = np.linspace(-1, 1, 40)[:, None]
-    >>> net = NeuralNetRegressor(torch.nn.Linear(1, 1), lr=0.5, max_epochs=60, verbose=0)
+    >>> net = NeuralNetRegressor(
+    ...     torch.nn.Linear, module__in_features=1, module__out_features=1, lr=0.5, max_epochs=60, verbose=0)
     >>> net_predict_values(net_fit_regressor(net, X, 2 * X[:, 0], random_state=0), [[0.5]])
     array([1.00])
     """

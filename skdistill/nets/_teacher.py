@@ -252,8 +252,7 @@ class TorchTeacher(BaseEstimator):
     def _outputs(self, X: Any) -> np.ndarray:
         if self.output not in OUTPUTS:
             raise TeacherError(
-                f"output of TorchTeacher must be one of {OUTPUTS}, got {self.output!r}. Say what the module "
-                "gives."
+                f"output of TorchTeacher must be one of {OUTPUTS}, got {self.output!r}. Say what the module gives."
             )
         check_device(self.device)
         device = None if self.device is None else torch.device(self.device)

@@ -6,7 +6,6 @@ scorers see plain ones.
 """
 
 import copy
-import copyreg
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -129,7 +128,7 @@ class TaughtNet(NeuralNet):
         make, arguments, *rest = super().__reduce_ex__(protocol)
         own = tuple(self.own_class_ if value is type(self) else value for value in arguments)
         # pickle lets __newobj__ make objects of nothing but the pickled object's class.
-        return (object.__new__ if make is copyreg.__newobj__ else make, own, *rest)
+        return (object.__new__ if make.__name__ == "__newobj__" else make, own, *rest)
 
 
 class WithoutLoneRow:

@@ -96,8 +96,8 @@ class BaseSampler(BaseEstimator):
 
         Returns
         -------
-        self : BaseSampler
-            The fitted sampler.
+        BaseSampler
+            The sampler itself, fitted.
 
         Raises
         ------
@@ -140,9 +140,7 @@ class BaseSampler(BaseEstimator):
         """
         check_is_fitted(self)
         if not isinstance(n, Integral) or isinstance(n, bool) or n < 0:
-            raise ValueError(
-                f"n should be an integer of at least 0, got {n!r}. Pass the number of rows to draw."
-            )
+            raise ValueError(f"n should be an integer of at least 0, got {n!r}. Pass the number of rows to draw.")
         rng = self._generator(self.random_state if random_state is None else random_state)
         values = self._sample(int(n), rng) if n else np.empty((0, self.n_features_in_))
         return self._schema.decode(self._schema.tidy(values))

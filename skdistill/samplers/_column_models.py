@@ -194,8 +194,7 @@ class ConditionalModels:
         for j in range(n_columns):
             features[:, j] = self.feature(j, values[:, j])
         self.models = [
-            [self._fit_model(j, f, chosen, values, features) for f in range(N_FOLDS)]
-            for j in range(n_columns)
+            [self._fit_model(j, f, chosen, values, features) for f in range(N_FOLDS)] for j in range(n_columns)
         ]
 
     def feature(self, j: int, values: np.ndarray) -> np.ndarray:
@@ -222,9 +221,7 @@ class ConditionalModels:
             return self._fit_category(j, train, values[:, j], features)
         return self._fit_number(j, train, test, values[:, j], features)
 
-    def _fit_category(
-        self, j: int, train: np.ndarray, codes: np.ndarray, features: np.ndarray
-    ) -> CategoryModel:
+    def _fit_category(self, j: int, train: np.ndarray, codes: np.ndarray, features: np.ndarray) -> CategoryModel:
         groups = self.feature(j, codes)
         members = [codes[groups == group] for group in range(int(groups.max()) + 1)]
         model = None
@@ -256,9 +253,7 @@ class ConditionalModels:
         residuals = value_to_rank(numbers[test], ordered) - predicted
         return NumberModel(ordered, repeats, model, predicted[order], residuals[order], gap)
 
-    def sweep(
-        self, values: np.ndarray, folds: np.ndarray, redraw_probability: float, rng: np.random.Generator
-    ) -> None:
+    def sweep(self, values: np.ndarray, folds: np.ndarray, redraw_probability: float, rng: np.random.Generator) -> None:
         """Redraw every column of some rows once, in random order and in place.
 
         Parameters

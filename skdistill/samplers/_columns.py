@@ -186,9 +186,7 @@ def categorical_mask(
     )
 
 
-def level_codes(
-    form: TableFormat, column: Any, missing: np.ndarray, label: str
-) -> tuple[np.ndarray, np.ndarray]:
+def level_codes(form: TableFormat, column: Any, missing: np.ndarray, label: str) -> tuple[np.ndarray, np.ndarray]:
     """Give each level of a column a number, in the order in which they appear.
 
     Returns

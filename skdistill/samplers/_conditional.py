@@ -62,11 +62,11 @@ class ConditionalSampler(BaseSampler):
     -----
     The table is cut in two halves, and the estimates for a row were fitted on the half it is not in: an
     estimate that had seen the row would mostly give its own value back. A number is regressed on its rank
-    scale, and the residual of a held-out row with nearly the same prediction is added. A category is drawn
-    from the predicted probabilities; its rare levels, and those beyond the 32 most frequent, are told apart
-    only by how often they occur. Missing values are drawn as well. [1]_ estimates the conditionals with a
-    self-attention network. With fewer than 40 rows there is little to learn from, and values are drawn from
-    their columns.
+    scale, and the residual of a held-out row with nearly the same prediction is added, so that scatter which
+    does not go with the prediction is averaged. A category is drawn from the predicted probabilities; its
+    rare levels, and those beyond the 32 most frequent, are told apart only by how often they occur. Missing
+    values are drawn as well. [1]_ estimates the conditionals with a self-attention network. With fewer than
+    40 rows there is little to learn from, and values are drawn from their columns.
 
     References
     ----------

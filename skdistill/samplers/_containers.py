@@ -314,8 +314,7 @@ def table_format(X: Any) -> tuple[TableFormat, Any]:
         )
     if X.shape[0] == 0:
         raise ValueError(
-            f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is required. "
-            "Pass at least one row."
+            f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is required. Pass at least one row."
         )
     if X.shape[1] == 0:
         raise ValueError(

@@ -96,8 +96,9 @@ class CatBoostStrategy(SoftTargetStrategy):
             params["learning_rate"] = _automatic_rate(type(student), params, targets)
         shares, weight = targets.mixed()
         mass = shares * weights
-        weight = weight * mass.sum(axis=1)
-        shares = mass / mass.sum(axis=1, keepdims=True)
+        total = mass.sum(axis=1, keepdims=True)
+        weight = weight * total[:, 0]
+        shares = np.divide(mass, total, out=shares.copy(), where=total > 0)
         if len(targets.classes) == 2:
             model = type(student)(**params, loss_function="CrossEntropy")
             fit_plain(model, X, shares[:, 1], weight)

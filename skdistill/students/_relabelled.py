@@ -35,7 +35,20 @@ class RelabelledClassifier(ClassifierMixin, BaseEstimator):
 
     @classmethod
     def around(cls, model: Any, classes: np.ndarray) -> "RelabelledClassifier":
-        """Hold a fitted classifier of class numbers."""
+        """Hold a fitted classifier of class numbers.
+
+        Parameters
+        ----------
+        model : estimator
+            The fitted classifier.
+        classes : ndarray of shape (n_classes,)
+            The class that each of its numbers stands for.
+
+        Returns
+        -------
+        RelabelledClassifier
+            A fitted classifier of the classes.
+        """
         held = cls()
         held.model_ = model
         held.classes_ = classes

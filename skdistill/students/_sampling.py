@@ -8,22 +8,23 @@ from sklearn.utils.validation import has_fit_parameter
 
 from skdistill._sklearn import safe_indexing
 from skdistill.students._base import SoftTargets, SoftTargetStrategy, fit_plain
+from skdistill.students._repetition import canonical_order, repeat_by_weight, row_draws
 
 __all__ = ["SamplingStrategy", "draw_classes"]
 
 
-def draw_classes(target: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """Draw one column number per row from its distribution (inverse of the cumulative distribution)."""
+def draw_classes(target: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """Turn one uniform number per row into a column number (inverse of the cumulative distribution)."""
     edges = np.cumsum(target, axis=1)
-    draws = rng.uniform(size=(len(target), 1)) * edges[:, -1:]
-    return (draws >= edges).sum(axis=1).clip(max=target.shape[1] - 1)
+    return (draws[:, None] * edges[:, -1:] >= edges).sum(axis=1).clip(max=target.shape[1] - 1)
 
 
 class SamplingStrategy(SoftTargetStrategy):
     """Fit any classifier on labels drawn from the mixed target, one per row.
 
-    Unbiased for the soft cross-entropy and noisy: the last resort, for classifiers that take no weights. There,
-    weights become chances: a row stays with probability weight / largest weight.
+    Unbiased for the soft cross-entropy and noisy: the last resort, for classifiers that take no weights. There, a row
+    of weight two stands twice, with two draws, and the rest of a weight is a chance. Rows keep their draws wherever
+    they stand, and are handed to the student in an order that follows from what they hold.
 
     Examples
     --------
@@ -47,13 +48,13 @@ class SamplingStrategy(SoftTargetStrategy):
     def fit(self, student: Any, X: Any, targets: SoftTargets, *, random_state: int | None = None) -> Any:
         """Fit the student on drawn labels; see `SoftTargetStrategy.fit`."""
         weighted = has_fit_parameter(student, "sample_weight")
-        rng = np.random.RandomState(random_state)
-        if targets.is_hard:
-            labels, weight = targets.labels, targets.label_weight
-        else:
-            target, weight = targets.mixed()
-            labels = targets.classes[draw_classes(target, rng)]
-        if weighted or (weight == 1.0).all():
-            return fit_plain(student, X, labels, weight)
-        stays = rng.uniform(size=len(weight)) * weight.max() < weight
-        return student.fit(safe_indexing(X, np.flatnonzero(stays)), labels[stays])
+        target, weight = targets.mixed()
+        if targets.is_hard and (weighted or (weight == 1.0).all()):
+            return fit_plain(student, X, targets.labels, weight)
+        rows = canonical_order(X, target)
+        if not weighted:
+            rows = rows[repeat_by_weight(safe_indexing(X, rows), target[rows], weight[rows], random_state)]
+            weight = np.ones(len(weight))
+        X, target = safe_indexing(X, rows), target[rows]
+        labels = targets.classes[draw_classes(target, row_draws(X, target, random_state))]
+        return fit_plain(student, X, labels, weight[rows])

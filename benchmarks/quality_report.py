@@ -1,0 +1,384 @@
+"""Tables and a picture from the lines of `benchmarks.quality`."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+
+from benchmarks._records import markdown, provenance
+from benchmarks._setting import FAMILIES
+from benchmarks._statistics import (
+    Paired,
+    critical_difference,
+    holm,
+    mean_ranks,
+    median_interval,
+    paired,
+    ratio_interval,
+)
+
+RIVALS = ("hard", "teacher_hard", "naive_soft", "autogluon_munge", "autogluon_spunge", "trustee", "imodels")
+AIMS = {"accuracy": "accuracy", "log_loss": "default", "agreement": "fidelity", "kl": "fidelity"}
+NAMES = {
+    "hard": "hard labels",
+    "teacher_hard": "teacher's hard labels",
+    "naive_soft": "soft labels, in-sample",
+    "soft_oof": "ours, alpha=1, out of fold",
+    "autogluon_munge": "AutoGluon's recipe, MUNGE rows",
+    "autogluon_spunge": "AutoGluon's recipe, spunge rows",
+    "trustee": "Trustee",
+    "imodels": "imodels",
+    "default": "ours, default",
+    "accuracy": "ours for accuracy",
+    "fidelity": "ours for fidelity",
+    "limit": "limit of the family",
+}
+GREATER = {"accuracy": 1.0, "agreement": 1.0, "log_loss": -1.0, "kl": -1.0, "js": -1.0}
+COLORS = dict(zip(FAMILIES, ("#1b6ca8", "#d1495b", "#2e8b57", "#8a5a9e"), strict=True))
+# Below this distance in KL, in nats, a share of the way from hard labels to the limit is noise over noise.
+SHORTEST_WAY = 0.005
+SIGNIFICANT = 0.05
+
+Cells = dict[tuple[str, str, str], dict[int, dict[str, Any]]]
+
+
+def by_cell(lines: list[dict[str, Any]]) -> Cells:
+    """Index lines as ``cells[dataset, family, method][seed]``."""
+    cells: Cells = defaultdict(dict)
+    for line in lines:
+        cells[line["dataset"], line["family"], line["method"]][line["seed"]] = line
+    return dict(cells)
+
+
+def values(cells: Cells, dataset: str, family: str, method: str, metric: str, seeds: Sequence[int]) -> np.ndarray:
+    return np.array([cells[dataset, family, method][seed][metric] for seed in seeds])
+
+
+def seeds_of(cells: Cells, dataset: str, family: str, methods: Sequence[str]) -> list[int]:
+    found = [set(cells.get((dataset, family, method), ())) for method in methods]
+    return sorted(set.intersection(*found)) if found else []
+
+
+def harm(cells: Cells, datasets: Sequence[str], method: str = "default") -> list[dict[str, Any]]:
+    """Compare a method with hard labels, cell by cell, in accuracy and in log-loss (positive is better)."""
+    rows = []
+    for dataset in datasets:
+        for family in FAMILIES:
+            seeds = seeds_of(cells, dataset, family, ["hard", method])
+            if not seeds:
+                continue
+            row: dict[str, Any] = {"dataset": dataset, "family": family}
+            for metric in ("accuracy", "log_loss"):
+                ours, plain = (values(cells, dataset, family, m, metric, seeds) for m in (method, "hard"))
+                row[metric] = paired(GREATER[metric] * (ours - plain))
+            chosen = [cells[dataset, family, method][seed] for seed in seeds]
+            row["alphas"] = [cell.get("alpha", float("nan")) for cell in chosen]
+            rows.append(row)
+    adjusted = holm([row[metric].p for metric in ("accuracy", "log_loss") for row in rows])
+    for number, metric in enumerate(("accuracy", "log_loss")):
+        for row, p in zip(rows, adjusted[number * len(rows) : (number + 1) * len(rows)], strict=True):
+            row[f"{metric}_holm"] = float(p)
+    return rows
+
+
+def harm_summary(rows: list[dict[str, Any]]) -> str:
+    head = ["student", "metric", "cells", "worse, Holm p < .05", "better, Holm p < .05", "worse, p < .05 alone"]
+    head += ["better, p < .05 alone", "identical", "mean difference over data sets [95 %]", "worst cell"]
+    lines = []
+    for family in (*FAMILIES, "all"):
+        part = [row for row in rows if family in ("all", row["family"])]
+        if not part:
+            continue
+        for metric in ("accuracy", "log_loss"):
+            found = [row[metric] for row in part]
+            sure = [row[f"{metric}_holm"] < SIGNIFICANT for row in part]
+            alone = [difference.p < SIGNIFICANT for difference in found]
+            means = np.array([difference.mean for difference in found])
+            worst = part[int(means.argmin())]
+            overall = paired(_by_dataset(part, metric))
+            lines.append(
+                [
+                    family,
+                    metric.replace("_", "-"),
+                    len(part),
+                    _count(sure, means < 0),
+                    _count(sure, means > 0),
+                    _count(alone, means < 0),
+                    _count(alone, means > 0),
+                    int((means == 0).sum()),
+                    f"{overall.mean:+.4f} [{overall.low:+.4f}, {overall.high:+.4f}]",
+                    f"{worst['dataset']}, {worst['family']}: {means.min():+.4f}",
+                ]
+            )
+    return markdown(head, lines)
+
+
+def _by_dataset(rows: list[dict[str, Any]], metric: str) -> list[float]:
+    found = defaultdict(list)
+    for row in rows:
+        found[row["dataset"]].append(row[metric].mean)
+    return [float(np.mean(differences)) for differences in found.values()]
+
+
+def _count(mask: list[bool], where: np.ndarray) -> int:
+    return int((np.array(mask) & where).sum())
+
+
+def harm_table(rows: list[dict[str, Any]]) -> str:
+    head = ["data set", "student", "accuracy: difference [95 %]", "p", "Holm", "log-loss: gain [95 %]", "p", "Holm"]
+    head.append("alpha by seed")
+    lines = []
+    for row in rows:
+        cells = [row["dataset"], row["family"]]
+        for metric in ("accuracy", "log_loss"):
+            difference: Paired = row[metric]
+            cells += [
+                f"{difference.mean:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]",
+                f"{difference.p:.3f}",
+                f"{row[f'{metric}_holm']:.2f}",
+            ]
+        lines.append([*cells, " ".join(f"{alpha:g}" for alpha in row["alphas"])])
+    return markdown(head, lines)
+
+
+def ways(cells: Cells, datasets: Sequence[str], family: str, method: str) -> dict[str, float]:
+    """Share of the way from hard labels to the family's limit in KL, for data sets where there is a way to go."""
+    shares = {}
+    for dataset in datasets:
+        seeds = seeds_of(cells, dataset, family, ["hard", "limit", method])
+        if not seeds:
+            continue
+        plain, best, ours = (values(cells, dataset, family, m, "kl", seeds).mean() for m in ("hard", "limit", method))
+        if plain - best > SHORTEST_WAY:
+            shares[dataset] = float((plain - ours) / (plain - best))
+    return shares
+
+
+def way_summary(cells: Cells, datasets: Sequence[str]) -> str:
+    methods = [m for m in ("fidelity", "soft_oof", "default", "accuracy", *RIVALS[1:]) if _present(cells, m)]
+    head = ["method", *FAMILIES]
+    lines = []
+    for method in methods:
+        line = [NAMES[method]]
+        for family in FAMILIES:
+            shares = ways(cells, datasets, family, method)
+            if not shares:
+                line.append("-")
+                continue
+            middle, low, high = median_interval(np.array(list(shares.values())))
+            reached = sum(share >= 0.8 for share in shares.values())
+            line.append(f"{middle:.0%} [{low:.0%}, {high:.0%}], {reached} of {len(shares)} reach 80 %")
+        lines.append(line)
+    return markdown(head, lines)
+
+
+def way_table(cells: Cells, datasets: Sequence[str]) -> str:
+    head = ["data set", "fresh rows", *(f"{family}: hard / ours / limit" for family in FAMILIES)]
+    lines = []
+    for dataset in datasets:
+        line, kinds = [dataset], set()
+        for family in FAMILIES:
+            seeds = seeds_of(cells, dataset, family, ["hard", "limit", "fidelity"])
+            if not seeds:
+                line.append("-")
+                continue
+            plain, ours, best = (
+                values(cells, dataset, family, m, "kl", seeds).mean() for m in ("hard", "fidelity", "limit")
+            )
+            kinds |= {cells[dataset, family, "limit"][seed]["fresh"] for seed in seeds}
+            share = f"{(plain - ours) / (plain - best):.0%}" if plain - best > SHORTEST_WAY else "no way to go"
+            line.append(f"{plain:.3f} / {ours:.3f} / {best:.3f}: {share}")
+        lines.append([line[0], ", ".join(sorted(kinds)), *line[1:]])
+    return markdown(head, lines)
+
+
+def _present(cells: Cells, method: str) -> bool:
+    return any(key[2] == method for key in cells)
+
+
+def ranks(cells: Cells, datasets: Sequence[str], family: str, metric: str) -> tuple[dict[str, float], int]:
+    """Mean rank of each method that a family has, ours at the aim of the metric; ranks within data set and seed."""
+    own = AIMS[metric]
+    methods = [own, *(m for m in RIVALS if any(key[1:] == (family, m) for key in cells))]
+    rows = []
+    for dataset in datasets:
+        for seed in seeds_of(cells, dataset, family, methods):
+            rows.append([GREATER[metric] * cells[dataset, family, m][seed][metric] for m in methods])
+    if not rows:
+        return {}, 0
+    return dict(zip(methods, mean_ranks(np.array(rows)), strict=True)), len(rows)
+
+
+def rank_table(cells: Cells, datasets: Sequence[str], metric: str) -> str:
+    found = {family: ranks(cells, datasets, family, metric) for family in FAMILIES}
+    methods = [AIMS[metric], *(m for m in RIVALS if _present(cells, m))]
+    lines = []
+    for method in methods:
+        line = [f"**{NAMES[method]}**" if method == AIMS[metric] else NAMES[method]]
+        for family in FAMILIES:
+            by_method = found[family][0]
+            first = by_method and min(by_method.values()) == by_method.get(method)
+            text = f"{by_method[method]:.2f}" if method in by_method else "-"
+            line.append(f"**{text}**" if first else text)
+        lines.append(line)
+    distances = []
+    for family in FAMILIES:
+        by_method, _ = found[family]
+        n = sum(bool(seeds_of(cells, d, family, list(by_method))) for d in datasets) if by_method else 0
+        distances.append(f"{critical_difference(len(by_method), n):.2f}" if n > 1 else "-")
+    lines.append(["critical distance (Nemenyi, data sets as blocks)", *distances])
+    return markdown(["method", *FAMILIES], lines)
+
+
+def gap_table(cells: Cells, datasets: Sequence[str]) -> str:
+    """Share of the accuracy that the teacher has over the plain student that a method gives the student."""
+    methods = [m for m in ("accuracy", "default", "fidelity", "soft_oof", *RIVALS[1:]) if _present(cells, m)]
+    lines = []
+    for method in methods:
+        line = [NAMES[method]]
+        for family in FAMILIES:
+            gains, gaps = [], []
+            for dataset in datasets:
+                seeds = seeds_of(cells, dataset, family, ["hard", method])
+                seeds = [seed for seed in seeds if seed in cells.get((dataset, "teacher", "teacher"), ())]
+                if not seeds:
+                    continue
+                plain, ours = (values(cells, dataset, family, m, "accuracy", seeds).mean() for m in ("hard", method))
+                best = values(cells, dataset, "teacher", "teacher", "accuracy", seeds).mean()
+                gains.append(ours - plain)
+                gaps.append(best - plain)
+            if not gains:
+                line.append("-")
+                continue
+            share, low, high = ratio_interval(np.array(gains), np.array(gaps))
+            line.append(f"{share:.0%} [{low:.0%}, {high:.0%}]")
+        lines.append(line)
+    return markdown(["method", *FAMILIES], lines)
+
+
+def mean_table(cells: Cells, datasets: Sequence[str], family: str) -> str:
+    methods = ["hard", "default", "accuracy", "fidelity", "soft_oof", *RIVALS[1:], "limit"]
+    lines = []
+    for method in methods:
+        here = [(d, seeds) for d in datasets if (seeds := seeds_of(cells, d, family, [method]))]
+        if not here:
+            continue
+        line = [NAMES[method], len(here)]
+        for metric in ("accuracy", "log_loss", "agreement", "kl", "js"):
+            line.append(f"{np.mean([values(cells, d, family, method, metric, s).mean() for d, s in here]):.4f}")
+        lines.append(line)
+    teacher = [d for d in datasets if (d, "teacher", "teacher") in cells]
+    line = ["the teacher", len(teacher)]
+    for metric in ("accuracy", "log_loss"):
+        found = [np.mean([c[metric] for c in cells[d, "teacher", "teacher"].values()]) for d in teacher]
+        line.append(f"{np.mean(found):.4f}")
+    lines.append([*line, "-", "-", "-"])
+    return markdown(["method", "data sets", "accuracy", "log-loss", "agreement", "KL", "JS"], lines)
+
+
+def picture(cells: Cells, datasets: Sequence[str], rows: list[dict[str, Any]], path: Path) -> None:
+    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 0.42 * len(datasets) + 1.8), layout="constrained")
+    offsets = dict(zip(FAMILIES, np.linspace(0.27, -0.27, len(FAMILIES)), strict=True))
+    heights = {dataset: len(datasets) - 1 - number for number, dataset in enumerate(datasets)}
+    for family in FAMILIES:
+        part = [row for row in rows if row["family"] == family]
+        at = [heights[row["dataset"]] + offsets[family] for row in part]
+        means = np.array([row["accuracy"].mean for row in part])
+        reach = np.array([row["accuracy"].high - row["accuracy"].mean for row in part])
+        left.errorbar(means, at, xerr=reach, fmt="o", ms=4, lw=1, color=COLORS[family], label=family)
+        shares = ways(cells, datasets, family, "fidelity")
+        at = [heights[dataset] + offsets[family] for dataset in shares]
+        right.scatter(np.clip(list(shares.values()), -0.5, 1.5), at, s=22, color=COLORS[family])
+    left.axvline(0, color="0.4", lw=0.8)
+    left.set_title("Do no harm: accuracy of the default minus that of hard labels")
+    left.set_xlabel("difference over seeds, 95 % t-interval")
+    left.legend(frameon=False, loc="best")
+    right.axvline(0.8, color="0.4", lw=0.8, ls="--")
+    right.axvline(1.0, color="0.4", lw=0.8)
+    right.set_title("Fidelity aim: share of the way from hard labels to the limit, in KL")
+    right.set_xlabel("0: hard labels, 1: the family's limit; dashed: the goal (cut at -0.5 and 1.5)")
+    for axis in (left, right):
+        axis.set_yticks(list(heights.values()), list(heights))
+        axis.set_ylim(-0.6, len(datasets) - 0.4)
+        axis.grid(axis="x", color="0.92")
+        axis.set_axisbelow(True)
+        axis.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+INTRODUCTION = """# Quality: students of one teacher, against plain labels and against other recipes
+
+Teacher: soft vote of 200 extremely randomised trees and 100 LightGBM rounds of 31 leaves, fitted once per data set and
+seed. Students: a tree of 64 leaves; a logistic regression on standardised columns; 100 LightGBM rounds of 15 leaves; a
+perceptron with two layers of 64 units, 20 epochs of Adam, on standardised columns. Rows: {rows}. All numbers are on
+test rows. Methods: **ours, default** is `DistilledClassifier(teacher, student)`; **for accuracy** adds
+`scoring="accuracy"`; **for fidelity** is `{fidelity}`. "Teacher's hard labels" are its out-of-fold classes; soft labels
+"in-sample" are its answers about its own training rows, alpha 1; AutoGluon's recipe is true labels on the real rows and
+the teacher's soft labels on synthetic ones (3x MUNGE rows, or 5x rows of its own `spunge`), by our routes; Trustee and
+imodels, for trees only, ran in an environment of their own with the same rows and teacher's answers (see
+`benchmarks/README.md`). Fits that several methods share are made once, so this run times nothing: see `cost.md`.
+"""
+
+
+def report(lines: list[dict[str, Any]], folder: Path, command: str, fidelity: str) -> str:
+    """Write ``quality.md`` and ``quality.png``; return the text."""
+    cells = by_cell(lines)
+    datasets = list(dict.fromkeys(line["dataset"] for line in lines))
+    rows = harm(cells, datasets)
+    accuracy_rows = harm(cells, datasets, "accuracy")
+    picture(cells, datasets, rows, folder / "quality.png")
+    caps = lines[0]["settings"]["rows"]
+    described = (
+        f"at most {caps[0]} training rows and 60 % of a data set, at most {caps[1]} test rows, "
+        f"{len(datasets)} data sets, {len({line['seed'] for line in lines})} seeds"
+    )
+    parts = [INTRODUCTION.format(rows=described, fidelity=fidelity)]
+    parts += ["![differences](quality.png)\n", "## Do no harm: the default against hard labels\n"]
+    parts += [
+        "Differences are paired over seeds (same split, same teacher), with t-intervals; splits of one data set "
+        "overlap, so the intervals are if anything too short. Holm's correction runs over all cells and both metrics. "
+        "Positive is better, also for the log-loss.\n",
+        harm_summary(rows),
+        "",
+        harm_table(rows),
+        '\nThe same summary with `scoring="accuracy"`:\n',
+        harm_summary(accuracy_rows),
+        "\n## Fidelity: share of the way from hard labels to the family's limit, in KL\n",
+        "The limit is the same student on very many fresh rows labelled by the teacher: real rows that nothing else "
+        "uses where there are at least five times the training rows, else 20x MUNGE rows. Median over data sets with "
+        f"a bootstrap interval; data sets where hard labels are within {SHORTEST_WAY} nats of the limit have no way to "
+        "go.\n",
+        way_summary(cells, datasets),
+        "",
+        way_table(cells, datasets),
+        "\n## Mean ranks\n",
+        "Ranks among the methods within each data set and seed, 1 is best, ours at the metric's own aim; bold: "
+        "first.\n",
+    ]
+    for metric, title in {
+        "accuracy": "Accuracy",
+        "agreement": "Agreement with the teacher",
+        "kl": "KL to the teacher",
+        "log_loss": "Log-loss",
+    }.items():
+        parts += [f"\n### {title}\n", rank_table(cells, datasets, metric)]
+    parts += [
+        "\n## Share of the teacher-student accuracy gap that is closed\n",
+        "Sum over data sets of the gain over hard labels, by the sum of the teacher's lead over hard labels; bootstrap "
+        "over data sets.\n",
+        gap_table(cells, datasets),
+        "\n## Means over data sets\n",
+    ]
+    for family in FAMILIES:
+        parts += [f"\n### {family}\n", mean_table(cells, datasets, family)]
+    parts += ["\n## Where it was run\n", provenance(command, lines), ""]
+    text = "\n".join(parts)
+    (folder / "quality.md").write_text(text, encoding="utf-8")
+    return text

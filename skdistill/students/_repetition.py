@@ -1,0 +1,83 @@
+"""Weights as repeated rows, for learners that take no weights."""
+
+from typing import Any
+
+import numpy as np
+
+from skdistill.response._folds import row_fingerprint
+
+__all__ = ["canonical_order", "repeat_by_weight", "row_draws"]
+
+# Learners without weights are often slow in the number of rows, so a row stands there this often at most on average.
+MAX_MEAN_COPIES = 10.0
+# Answers about equal rows differ by rounding.
+DECIMALS = 6
+
+
+def row_keys(X: Any, target: np.ndarray) -> np.ndarray:
+    """Return one number per row, the same where row and target are the same, as float64 halves of shape (n_rows, 4)."""
+    parts = (row_fingerprint(X), row_fingerprint(np.round(target, DECIMALS).reshape(len(target), -1)))
+    halves = [half for part in parts for half in (part >> np.uint64(32), part & np.uint64(0xFFFFFFFF))]
+    return np.column_stack(halves).astype(np.float64)
+
+
+def canonical_order(X: Any, target: np.ndarray) -> np.ndarray:
+    """Return the positions of rows in an order that follows from what they hold."""
+    return np.lexsort(row_keys(X, target).T)
+
+
+def row_draws(X: Any, target: np.ndarray, seed: int | None) -> np.ndarray:
+    """Draw a uniform number for each row that belongs to what it holds, not to where it stands.
+
+    Parameters
+    ----------
+    X : array-like, data frame or sparse matrix of shape (n_rows, n_features)
+        The rows. The first copy of a row has the same number wherever it stands, likewise the second one.
+    target : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+        What is to be learnt about them, part of what makes two rows the same.
+    seed : int or None
+        Another seed gives other numbers; None other ones each time.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        In [0, 1).
+    """
+    keys = row_keys(X, target)
+    order = np.lexsort(keys.T)
+    positions = np.arange(len(keys))
+    starts = np.r_[True, (np.diff(keys[order], axis=0) != 0).any(axis=1)]
+    nth = np.empty(len(keys))
+    nth[order] = positions - np.maximum.accumulate(np.where(starts, positions, 0))
+    salt = np.random.RandomState(seed).randint(1, 2**31 - 1)
+    hashed = row_fingerprint(np.column_stack([keys, nth, np.full(len(keys), salt)]))
+    return (hashed >> np.uint64(11)) / 2.0**53
+
+
+def repeat_by_weight(X: Any, target: np.ndarray, weight: np.ndarray, seed: int | None) -> np.ndarray:
+    """Turn weights into numbers of copies: the whole part exactly, the rest by chance.
+
+    Parameters
+    ----------
+    X : array-like, data frame or sparse matrix of shape (n_rows, n_features)
+        The rows.
+    target : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+        What is to be learnt about them.
+    weight : ndarray of shape (n_rows,)
+        Weights. Below one on average they are scaled to a mean of one, above `MAX_MEAN_COPIES` to that.
+    seed : int or None
+        Seed of the chances.
+
+    Returns
+    -------
+    ndarray of shape (n_copies,)
+        Positions of the rows to be repeated, ascending.
+    """
+    if (weight == weight[0]).all():
+        return np.arange(len(weight))
+    mean = weight.mean()
+    scaled = weight * (np.clip(mean, 1.0, MAX_MEAN_COPIES) / mean)
+    # Rounding must not lose a copy of a whole weight.
+    whole = np.floor(scaled + 1e-9)
+    copies = whole + (row_draws(X, target, seed) < scaled - whole)
+    return np.repeat(np.arange(len(weight)), copies.astype(np.intp))
