@@ -124,6 +124,7 @@ def parser(doc: str) -> argparse.ArgumentParser:
     made.add_argument("--seeds", type=int, default=5, help="number of seeds")
     made.add_argument("--datasets", nargs="*", default=None, help="only these data sets")
     made.add_argument("--families", nargs="*", default=None, help="only these students")
+    made.add_argument("--methods", nargs="*", default=None, help="only these methods")
     made.add_argument("--quick", action="store_true", help="a few rows, to see that all of it runs")
     made.add_argument("--report", action="store_true", help="only write the report from the lines at hand")
     made.add_argument("--forget", nargs="*", default=(), metavar="METHOD", help="drop the cells of these methods first")

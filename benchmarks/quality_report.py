@@ -315,7 +315,7 @@ def picture(cells: Cells, datasets: Sequence[str], rows: list[dict[str, Any]], p
 
 INTRODUCTION = """# Quality: students of one teacher, against plain labels and against other recipes
 
-Teacher: soft vote of 200 extremely randomised trees and 100 LightGBM rounds of 31 leaves, fitted once per data set and
+Teacher: soft vote of 150 extremely randomised trees and 60 LightGBM rounds of 31 leaves, fitted once per data set and
 seed. Students: a tree of 64 leaves; a logistic regression on standardised columns; 100 LightGBM rounds of 15 leaves; a
 perceptron with two layers of 64 units, 20 epochs of Adam, on standardised columns. Rows: {rows}. All numbers are on
 test rows. Methods: **ours, default** is `DistilledClassifier(teacher, student)`; **for accuracy** adds

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.validation import has_fit_parameter
@@ -230,6 +231,7 @@ def weight_params(estimator: Any, weights: np.ndarray | None) -> dict[str, Any]:
     if isinstance(estimator, Pipeline):
         name, last = estimator.steps[-1]
         return {f"{name}__{key}": value for key, value in weight_params(last, weights).items()}
-    # A search hands its fit parameters on to what it searches over.
-    target = estimator.estimator if isinstance(estimator, BaseSearchCV) else estimator
+    # These hand their fit parameters on, whether or not the learner inside takes them.
+    inside = isinstance(estimator, BaseSearchCV | MultiOutputRegressor)
+    target = estimator.estimator if inside else estimator
     return {"sample_weight": weights} if has_fit_parameter(target, "sample_weight") else {}

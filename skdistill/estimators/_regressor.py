@@ -242,7 +242,7 @@ class DistilledRegressor(RegressorMixin, BaseDistilled):
         if is_regressor_net(final_learner(student)):
             fit_last = partial(_fit_net, seed=seed)
         return fit_value_student(
-            student, lesson.all_rows(), target, weight, n_original=len(lesson.y), fit_last=fit_last
+            student, lesson.all_rows(), target, weight, n_original=len(lesson.y), fit_last=fit_last, random_state=seed
         )
 
     def _trial(self, student: Any, rows: Labelled, test: np.ndarray, answer: TeacherResponse) -> Trial:

@@ -19,7 +19,6 @@ __all__ = [
     "log_floored",
     "pack_targets",
     "soft_cross_entropy",
-    "unpack_codes",
 ]
 
 # Far below any probability of interest, and its reciprocal times a weight stays finite in float32.
@@ -123,12 +122,6 @@ def pack_targets(targets: "SoftTargets", scale: float = 1.0) -> np.ndarray:
     return np.column_stack(
         [targets.codes, targets.teacher_weight * scale, targets.label_weight * scale, targets.teacher]
     )
-
-
-def unpack_codes(packed: Tensor) -> Tensor:
-    """Return the labels of packed targets; of a row without a label, the teacher's most likely class."""
-    codes = packed[:, 0].long()
-    return torch.where(codes < 0, packed[:, LEADING_COLUMNS:].argmax(dim=1), codes)
 
 
 def _widened(teacher: Tensor, logits: Tensor) -> Tensor:

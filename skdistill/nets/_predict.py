@@ -36,6 +36,9 @@ def as_matrix(X: Any) -> Any:
     >>> as_matrix([[1, 2], [3, 4]]).shape
     (2, 2)
     """
+    # What check_array would return as it is, at a tenth of the time of asking a small net about one row.
+    if type(X) is np.ndarray and X.ndim > 1 and X.dtype.kind in "fiub" and X.flags.writeable and X.size:
+        return X
     try:
         matrix = check_array(
             X,

@@ -7,7 +7,7 @@ import torch
 
 from skdistill.exceptions import StudentRouteError
 from skdistill.nets._inputs import check_device
-from skdistill.nets._losses import RowWeightedLoss, SoftTargetLoss, pack_targets, unpack_codes
+from skdistill.nets._losses import RowWeightedLoss, SoftTargetLoss, pack_targets
 from skdistill.nets._recognise import is_binary_net
 from skdistill.nets._training import Lesson, seeded, taught
 
@@ -66,7 +66,6 @@ def teach_classifier(
         check=check,
         packed=None if plain else pack_targets(targets, 1.0 / weight.mean()),
         make_loss=None if plain else make_loss,
-        unpack=unpack_codes,
         n_classes=n_classes,
     )
     with seeded(random_state, net.device), taught(net, lesson):
@@ -112,16 +111,10 @@ def teach_regressor(
         check=check,
         packed=packed,
         make_loss=weighted_criterion if weighted else None,
-        unpack=unpack_values,
     )
     with seeded(random_state, net.device), taught(net, lesson):
         net.fit(X, lesson.plain)
     return net
-
-
-def unpack_values(packed: torch.Tensor) -> torch.Tensor:
-    """Return the values of packed ones."""
-    return packed[:, 1:]
 
 
 def weighted_criterion(net: Any) -> torch.nn.Module:

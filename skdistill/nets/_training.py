@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -46,8 +47,6 @@ class Lesson:
         Targets as the loss sees them. None teaches `plain` by the net's own criterion.
     make_loss : callable, default=None
         Called as ``make_loss(net)`` before the first epoch, gives the criterion of `packed`.
-    unpack : callable, default=None
-        Turns a batch of `packed` into one of `plain`.
     n_classes : int, default=None
         Number of classes; None for a regressor.
     """
@@ -56,17 +55,35 @@ class Lesson:
     check: Callable[[Any, Any], None]
     packed: np.ndarray | None = None
     make_loss: Callable[[Any], torch.nn.Module] | None = None
-    unpack: Callable[[torch.Tensor], torch.Tensor] | None = None
     n_classes: int | None = None
 
-    def is_packed(self, y: Any) -> bool:
-        """Whether targets of a batch are packed; those of a validation set that the user gave are not."""
-        return (
-            self.packed is not None
-            and getattr(y, "ndim", 0) == 2
-            and y.shape[1] == self.packed.shape[1]
-            and y.dtype.is_floating_point
-        )
+    @cached_property
+    def references(self) -> np.ndarray:
+        """Numbers -1, -2, ... of the rows: no label is negative, and a number costs a data loader less than a row."""
+        return np.arange(-1, -1 - len(self.plain), -1)
+
+    @cached_property
+    def plain_tensor(self) -> torch.Tensor:
+        """The plain targets, for looking batches up."""
+        return torch.from_numpy(self.plain)
+
+    def refers(self, y: Any) -> bool:
+        """Whether targets are numbers of rows; those of a validation set that the user gave are not."""
+        if self.packed is None or getattr(y, "ndim", 0) != 1 or len(y) == 0:
+            return False
+        integers = y.dtype == torch.int64 if isinstance(y, torch.Tensor) else y.dtype.kind == "i"
+        return integers and bool((y < 0).all())
+
+    def told(self, batch: Any) -> Any:
+        """Return a batch as callbacks are told it: with plain targets in the place of row numbers."""
+        if isinstance(batch, (tuple, list)) and len(batch) == 2 and self.refers(batch[1]):
+            return [batch[0], look_up(self.plain_tensor, batch[1])]
+        return batch
+
+
+def look_up(targets: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
+    """Return the targets of a batch of row numbers -1, -2, ..."""
+    return targets[-1 - references.cpu()]
 
 
 class TaughtNet(NeuralNet):
@@ -75,6 +92,7 @@ class TaughtNet(NeuralNet):
     lesson_: ClassVar[Lesson]
     own_class_: ClassVar[type]
     loss_: ClassVar[torch.nn.Module | None] = None
+    packed_: ClassVar[torch.Tensor | None] = None
 
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
         """Tell the callbacks, with plain targets, and check what the step brought."""
@@ -86,8 +104,9 @@ class TaughtNet(NeuralNet):
             install_cast(self.module_)
             with torch.random.fork_rng(devices=[]):
                 self.lesson_.check(self, cb_kwargs["X"][:PROBED_ROWS])
-            if self.lesson_.make_loss is not None:
+            if self.lesson_.packed is not None and self.lesson_.make_loss is not None:
                 type(self).loss_ = self.lesson_.make_loss(self)
+                type(self).packed_ = torch.from_numpy(self.lesson_.packed.astype(numpy_dtype(self.module_)))
 
     def check_data(self, X: Any, y: Any = None) -> None:
         """Let the net look at the data; its classes are all columns, whichever occur in y."""
@@ -100,7 +119,7 @@ class TaughtNet(NeuralNet):
         if y is None or len(y) != len(self.lesson_.plain):
             return super().get_dataset(X, y)
         if self.lesson_.packed is not None:
-            y = self.lesson_.packed.astype(numpy_dtype(self.module_))
+            y = self.lesson_.references
         return super().get_dataset(to_numpy_dtype(X, self.module_), y)
 
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
@@ -115,6 +134,8 @@ class TaughtNet(NeuralNet):
             if self.lesson_.n_classes is None and y_pred.numel() == y_true.numel():
                 y_true = y_true.reshape(y_pred.shape)
             return super().get_loss(y_pred, y_true, *args, **kwargs)
+        if self.packed_ is not None and self.lesson_.refers(y_true):
+            y_true = look_up(self.packed_, y_true)
         own = self.criterion_
         # Past skorch's __setattr__, which would take the criterion for a new component of the net.
         self.__dict__["criterion_"] = self.loss_
@@ -239,13 +260,12 @@ def check_epoch(net: Any) -> None:
 
 
 def with_plain_targets(lesson: Lesson, cb_kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Replace packed targets in what a callback is told."""
-    if lesson.packed is None or lesson.unpack is None:
+    """Replace numbers of rows by plain targets in what a callback is told."""
+    if lesson.packed is None:
         return cb_kwargs
     told = dict(cb_kwargs)
-    batch = told.get("batch")
-    if isinstance(batch, (tuple, list)) and len(batch) == 2 and lesson.is_packed(batch[1]):
-        told["batch"] = [batch[0], lesson.unpack(batch[1])]
+    if "batch" in told:
+        told["batch"] = lesson.told(told["batch"])
     for name in ("dataset_train", "dataset_valid"):
         if told.get(name) is not None:
             told[name] = plain_view(told[name], lesson)
@@ -253,11 +273,10 @@ def with_plain_targets(lesson: Lesson, cb_kwargs: dict[str, Any]) -> dict[str, A
 
 
 def plain_view(dataset: Any, lesson: Lesson) -> Any:
-    """Return a data set, or a subset of one, with plain targets in the place of packed ones."""
+    """Return a data set, or a subset of one, with plain targets in the place of row numbers."""
     if hasattr(dataset, "indices") and hasattr(dataset, "dataset"):
         return torch.utils.data.Subset(plain_view(dataset.dataset, lesson), dataset.indices)
-    held = getattr(dataset, "y", None)
-    if lesson.packed is None or getattr(held, "shape", None) != lesson.packed.shape:
+    if not lesson.refers(getattr(dataset, "y", None)):
         return dataset
     view = copy.copy(dataset)
     view.y = lesson.plain

@@ -18,18 +18,18 @@ __all__ = ["ConditionalSampler"]
 class ConditionalSampler(BaseSampler):
     r"""Rows whose values are redrawn one by one given all others.
 
-    Each new row starts as a row of the table. Then every column in turn, in random order, is redrawn from an
-    estimate of :math:`p(x_j \mid x_{-j})` by gradient boosting: Gibbs sampling that starts at the data and
-    stays near it, as in FAST-DAD [1]_. All rows of the table are used equally often.
+    Each new row starts as a row of the table. Then some of its values, column by column in random order, are
+    redrawn from an estimate of :math:`p(x_j \mid x_{-j})` by gradient boosting: Gibbs sampling that starts at
+    the data and stays near it, as in FAST-DAD [1]_. All rows of the table are used equally often.
 
     Parameters
     ----------
     n_sweeps : int, default=1
-        How many times every column is redrawn. More sweeps go further from the rows of the table, and let
+        How many passes over the columns are made. More sweeps go further from the rows of the table, and let
         errors of the estimates add up.
-    redraw_probability : float, default=1.0
+    redraw_probability : float, default=0.25
         Probability that a value is redrawn in a sweep, in (0, 1]. The lower it is, the nearer new rows stay
-        to those of the table.
+        to those of the table. With 1 every value of a row is new, which is a full Gibbs pass.
     max_iter : int, default=50
         Boosting rounds of each estimate.
     max_fit_rows : int or None, default=10000
@@ -95,7 +95,7 @@ class ConditionalSampler(BaseSampler):
         self,
         *,
         n_sweeps: int = 1,
-        redraw_probability: float = 1.0,
+        redraw_probability: float = 0.25,
         max_iter: int = 50,
         max_fit_rows: int | None = 10_000,
         categorical_features: str | ArrayLike = "from_dtype",

@@ -65,7 +65,7 @@ class MixupSampler(BaseSampler):
 
     Parameters
     ----------
-    alpha : float, default=0.4
+    alpha : float, default=0.2
         Both parameters of the Beta distribution of the weight. Below 1 most rows stay near one of
         the two, 1 is uniform, above 1 they gather in the middle.
     n_neighbors : int or None, default=None
@@ -120,7 +120,7 @@ class MixupSampler(BaseSampler):
     def __init__(
         self,
         *,
-        alpha: float = 0.4,
+        alpha: float = 0.2,
         n_neighbors: int | None = None,
         max_candidates: int | None = 20_000,
         categorical_features: str | ArrayLike = "from_dtype",

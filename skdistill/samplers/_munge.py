@@ -66,10 +66,10 @@ class MungeSampler(BaseSampler):
     ----------
     swap_probability : float, default=0.5
         Probability that a value is replaced, the p of [1]_; in (0, 1].
-    local_variance : float, default=1.0
+    local_variance : float, default=2.0
         The s of [1]_: a number is drawn with a standard deviation of ``|difference to the neighbour| / s``,
         so larger values stay closer to the neighbour.
-    n_neighbors : int, default=1
+    n_neighbors : int, default=3
         The neighbour is chosen by chance among so many nearest rows. The paper has 1.
     max_candidates : int or None, default=20000
         Neighbours are searched among so many rows of the table, chosen by chance in `fit`, which bounds
@@ -132,8 +132,8 @@ class MungeSampler(BaseSampler):
         self,
         *,
         swap_probability: float = 0.5,
-        local_variance: float = 1.0,
-        n_neighbors: int = 1,
+        local_variance: float = 2.0,
+        n_neighbors: int = 3,
         max_candidates: int | None = 20_000,
         categorical_features: str | ArrayLike = "from_dtype",
         random_state: Any = None,

@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_classifier
 
-__all__ = ["SoftTargetStrategy", "SoftTargets", "fit_plain"]
+from skdistill._validation import inner_tags
+
+__all__ = ["SoftTargetStrategy", "SoftTargets", "fit_plain", "is_single_label"]
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,21 @@ class SoftTargetStrategy(ABC, BaseEstimator):
             True if `fit` can be called with it.
         """
 
+    def why_not(self, student: Any) -> str:
+        """Say what about a student keeps it from a route that it would otherwise learn by.
+
+        Parameters
+        ----------
+        student : estimator
+            A learner, not a pipeline or a search.
+
+        Returns
+        -------
+        str
+            A clause for an error message, or nothing.
+        """
+        return ""
+
     @abstractmethod
     def fit(self, student: Any, X: Any, targets: SoftTargets, *, random_state: int | None = None) -> Any:
         """Fit an unfitted student, which the strategy may use up.
@@ -175,6 +192,12 @@ class SoftTargetStrategy(ABC, BaseEstimator):
         estimator
             A fitted classifier with `classes_` (a subset of the targets' classes, by value).
         """
+
+
+def is_single_label(student: Any) -> bool:
+    """Whether a student is a classifier of one label per row."""
+    tags = inner_tags(student)
+    return is_classifier(student) and (tags is None or tags.target_tags.single_output)
 
 
 def fit_plain(student: Any, X: Any, labels: np.ndarray, weight: np.ndarray) -> Any:

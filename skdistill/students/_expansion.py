@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import is_classifier
+from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.model_selection import check_cv
 from sklearn.utils.validation import has_fit_parameter
 
-from skdistill._sklearn import num_samples, safe_indexing
+from skdistill._sklearn import num_samples, routing_enabled, safe_indexing
 from skdistill.exceptions import RouteWarning
-from skdistill.students._base import SoftTargets, SoftTargetStrategy, fit_plain
+from skdistill.students._base import SoftTargets, SoftTargetStrategy, fit_plain, is_single_label
 
 __all__ = ["ExpansionStrategy", "class_weights", "drop_light", "expand"]
 
@@ -25,7 +25,7 @@ AUTO_EARLY_STOPPING_ROWS = 10_000
 
 def drop_light(target: np.ndarray, min_weight: float) -> np.ndarray:
     """Set shares below `min_weight` to zero and renormalise each row; its largest share always stays."""
-    kept = np.where(target < min(min_weight, 1.0 / target.shape[1]), 0.0, target)
+    kept = np.where(target < np.minimum(min_weight, target.max(axis=1, keepdims=True)), 0.0, target)
     return kept / kept.sum(axis=1, keepdims=True)
 
 
@@ -88,8 +88,18 @@ class ExpansionStrategy(SoftTargetStrategy):
         self.min_weight = min_weight
 
     def accepts(self, student: Any) -> bool:
-        """Whether the student is a classifier whose `fit` takes `sample_weight`."""
-        return is_classifier(student) and has_fit_parameter(student, "sample_weight")
+        """Whether the student is a classifier whose `fit` takes `sample_weight` and splits no copies by itself."""
+        return is_single_label(student) and takes_weights(student) and inner_splitter(student) is None
+
+    def why_not(self, student: Any) -> str:
+        """Say what inside the student would have copies of a row in two folds."""
+        inner = inner_splitter(student)
+        if inner is None:
+            return ""
+        return (
+            f"copies of a row would fall into two folds of the {type(inner).__name__} inside it (make the search the "
+            "outermost student, or fix what it searches for)"
+        )
 
     def fit(self, student: Any, X: Any, targets: SoftTargets, *, random_state: int | None = None) -> Any:
         """Fit the student on weighted copies; see `SoftTargetStrategy.fit`."""
@@ -103,6 +113,22 @@ class ExpansionStrategy(SoftTargetStrategy):
         _warn_of_copies(student)
         with set_for_copies(student, X, targets, rows):
             return student.fit(_repeated(X, rows), targets.classes[codes], sample_weight=weights)
+
+
+def takes_weights(student: Any) -> bool:
+    """Whether a classifier takes `sample_weight`, or hands it on to classifiers that do."""
+    if isinstance(student, VotingClassifier | StackingClassifier) and not routing_enabled():
+        inner = [part for _, part in student.estimators if part != "drop"]
+        return all(has_fit_parameter(part, "sample_weight") for part in inner)
+    return has_fit_parameter(student, "sample_weight")
+
+
+def inner_splitter(student: Any) -> Any:
+    """Return an estimator inside the student that splits rows by itself, or None."""
+    for value in student.get_params(deep=True).values():
+        if hasattr(value, "get_params") and not isinstance(value, type) and "cv" in value.get_params(deep=False):
+            return value
+    return None
 
 
 def _repeated(X: Any, rows: np.ndarray) -> Any:

@@ -7,10 +7,12 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, is_regressor
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.utils import get_tags
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import check_is_fitted
 
+from skdistill._validation import inner_tags
 from skdistill.response._temperature import log_proba
 from skdistill.students._base import SoftTargets, SoftTargetStrategy
+from skdistill.students._repetition import fit_values
 
 __all__ = ["LogitClassifier", "LogitStrategy", "centred_logits", "logits_to_proba"]
 
@@ -186,8 +188,13 @@ class LogitStrategy(SoftTargetStrategy):
         self.floor = floor
 
     def accepts(self, student: Any) -> bool:
-        """Whether the student is a regressor."""
-        return is_regressor(student)
+        """Whether the student is a regressor of values of either sign."""
+        tags = inner_tags(student)
+        return is_regressor(student) and (tags is None or not tags.target_tags.positive_only)
+
+    def why_not(self, student: Any) -> str:
+        """Say that logits have both signs."""
+        return "it predicts positive values only, and logits have both signs" if is_regressor(student) else ""
 
     def fit(self, student: Any, X: Any, targets: SoftTargets, *, random_state: int | None = None) -> Any:
         """Fit the student on logits; see `SoftTargetStrategy.fit`."""
@@ -196,8 +203,7 @@ class LogitStrategy(SoftTargetStrategy):
         model = student
         if logits.ndim == 2 and not get_tags(student).target_tags.multi_output:
             model = MultiOutputRegressor(student)
-        if not (weight == 1.0).all() and has_fit_parameter(student, "sample_weight"):
-            model.fit(X, logits, sample_weight=weight)
-        else:
-            model.fit(X, logits)
+        if logits.ndim == 1 and not get_tags(student).target_tags.single_output:
+            logits = logits[:, None]
+        model = fit_values(model, X, logits, weight, random_state)
         return LogitClassifier.around(model, targets.classes, exponent=targets.exponent)

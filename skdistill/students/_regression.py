@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from skdistill._sklearn import num_samples
-from skdistill._validation import weight_params
+from skdistill.students._repetition import fit_values
 from skdistill.students._resolve import through_transformers
 
 __all__ = ["fit_value_student", "mixed_values"]
@@ -48,6 +48,7 @@ def fit_value_student(
     *,
     n_original: int | None = None,
     fit_last: Callable[[Any, Any, np.ndarray, np.ndarray], Any] | None = None,
+    random_state: int | None = None,
 ) -> Any:
     """Fit an unfitted regressor on mixed values; a pipeline's transformers see the original rows only.
 
@@ -65,6 +66,8 @@ def fit_value_student(
         Number of original rows; None means all.
     fit_last : callable, default=None
         ``fit_last(learner, X, target, weight)`` fits the final learner; None calls its `fit`.
+    random_state : int, default=None
+        Seed of the rows that stand in for weights where the learner takes none.
 
     Returns
     -------
@@ -74,9 +77,11 @@ def fit_value_student(
     n_original = num_samples(X) if n_original is None else n_original
     if isinstance(student, Pipeline):
         X, last = through_transformers(student, X, target, n_original)
-        fitted = fit_value_student(last, X, target, weight, n_original=n_original, fit_last=fit_last)
+        fitted = fit_value_student(
+            last, X, target, weight, n_original=n_original, fit_last=fit_last, random_state=random_state
+        )
         student.steps[-1] = (student.steps[-1][0], fitted)
         return student
     if fit_last is not None:
         return fit_last(student, X, target, weight)
-    return student.fit(X, target, **weight_params(student, None if (weight == 1.0).all() else weight))
+    return fit_values(student, X, target, weight, random_state)

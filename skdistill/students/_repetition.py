@@ -1,12 +1,16 @@
 """Weights as repeated rows, for learners that take no weights."""
 
+import warnings
 from typing import Any
 
 import numpy as np
 
+from skdistill._sklearn import safe_indexing
+from skdistill._validation import weight_params
+from skdistill.exceptions import RouteWarning
 from skdistill.response._folds import row_fingerprint
 
-__all__ = ["canonical_order", "repeat_by_weight", "row_draws"]
+__all__ = ["canonical_order", "fit_values", "repeat_by_weight", "row_draws"]
 
 # Learners without weights are often slow in the number of rows, so a row stands there this often at most on average.
 MAX_MEAN_COPIES = 10.0
@@ -81,3 +85,39 @@ def repeat_by_weight(X: Any, target: np.ndarray, weight: np.ndarray, seed: int |
     whole = np.floor(scaled + 1e-9)
     copies = whole + (row_draws(X, target, seed) < scaled - whole)
     return np.repeat(np.arange(len(weight)), copies.astype(np.intp))
+
+
+def fit_values(student: Any, X: Any, target: np.ndarray, weight: np.ndarray, seed: int | None) -> Any:
+    """Fit a regressor with weights: as they are, else as repeated rows where no split of its own could part copies.
+
+    Parameters
+    ----------
+    student : estimator
+        Unfitted regressor.
+    X : array-like, data frame or sparse matrix of shape (n_rows, n_features)
+        The rows.
+    target : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+        Their values.
+    weight : ndarray of shape (n_rows,)
+        Weights; all one is the plain call.
+    seed : int or None
+        Seed of the fractions of repeated rows.
+
+    Returns
+    -------
+    estimator
+        The fitted student.
+    """
+    params = weight_params(student, None if (weight == 1.0).all() else weight)
+    if params or (weight == weight[0]).all():
+        return student.fit(X, target, **params)
+    if "cv" in student.get_params(deep=False):
+        warnings.warn(
+            f"The student {type(student).__name__} takes no sample_weight and splits rows by itself, so it is fitted "
+            "without the weights. Use a student that takes them.",
+            RouteWarning,
+            stacklevel=2,
+        )
+        return student.fit(X, target)
+    rows = repeat_by_weight(X, target, weight, seed)
+    return student.fit(safe_indexing(X, rows), target[rows])

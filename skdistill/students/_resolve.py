@@ -122,7 +122,9 @@ def _no_route(learner: Any, route: str | SoftTargetStrategy, further: Sequence[S
         else "Use a classifier or a regressor with fit and predict, or register its class with "
         "skdistill.students.register_route."
     )
-    return f"student {type(learner).__name__} cannot learn soft targets by the route {name!r}. {way_out}"
+    reasons = [s.why_not(learner) for s in (*further, *BUILT_IN) if route in ("auto", s.route)]
+    because = "".join(f": {reason}" for reason in reasons if reason)
+    return f"student {type(learner).__name__} cannot learn soft targets by the route {name!r}{because}. {way_out}"
 
 
 def fit_student(

@@ -3,11 +3,10 @@
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import is_classifier
 from sklearn.utils.validation import has_fit_parameter
 
 from skdistill._sklearn import safe_indexing
-from skdistill.students._base import SoftTargets, SoftTargetStrategy, fit_plain
+from skdistill.students._base import SoftTargets, SoftTargetStrategy, fit_plain, is_single_label
 from skdistill.students._repetition import canonical_order, repeat_by_weight, row_draws
 
 __all__ = ["SamplingStrategy", "draw_classes"]
@@ -42,8 +41,8 @@ class SamplingStrategy(SoftTargetStrategy):
     route: ClassVar[str] = "sampling"
 
     def accepts(self, student: Any) -> bool:
-        """Whether the student is a classifier."""
-        return is_classifier(student)
+        """Whether the student is a classifier of one label per row."""
+        return is_single_label(student)
 
     def fit(self, student: Any, X: Any, targets: SoftTargets, *, random_state: int | None = None) -> Any:
         """Fit the student on drawn labels; see `SoftTargetStrategy.fit`."""

@@ -176,6 +176,7 @@ def _set_out_of_bag(forest: Any, X: Any, targets: SoftTargets) -> None:
         votes[left_out] += tree.predict_proba(safe_indexing(X, left_out))
     total = votes.sum(axis=1, keepdims=True)
     forest.oob_decision_function_ = np.divide(votes, total, out=np.full_like(votes, np.nan), where=total > 0)
-    predicted = targets.classes[votes.argmax(axis=1)]
+    answered = total[:, 0] > 0
+    predicted = targets.classes[votes[answered].argmax(axis=1)]
     scoring = forest.oob_score if callable(forest.oob_score) else accuracy_score
-    forest.oob_score_ = float(scoring(targets.labels, predicted))
+    forest.oob_score_ = float(scoring(targets.labels[answered], predicted))

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional as F
 
 from skdistill.nets import SoftTargetLoss, hinton_loss, soft_cross_entropy
-from skdistill.nets._losses import RowWeightedLoss, log_floored, pack_targets, unpack_codes
+from skdistill.nets._losses import RowWeightedLoss, log_floored, pack_targets
 from tests.nets.modules import rows, soft_targets
 
 
@@ -116,11 +116,6 @@ def test_outputs_beyond_the_classes_are_classes_that_never_occur():
     torch.testing.assert_close(
         hinton_loss(wide, teacher, codes, one, one), hinton_loss(logits, teacher, codes, one, one)
     )
-
-
-def test_unpacked_codes_fall_back_on_the_teacher():
-    packed = torch.tensor([[1.0, 0.0, 1.0, 0.9, 0.1], [-1.0, 1.0, 0.0, 0.2, 0.8]])
-    assert unpack_codes(packed).tolist() == [1, 1]
 
 
 def test_row_weighted_loss_of_equal_weights_is_the_criterion_s():

@@ -12,10 +12,10 @@ from skdistill.samplers import ConditionalSampler, MixupSampler, MungeSampler, c
 
 SAMPLERS = [
     MungeSampler(),
-    MungeSampler(n_neighbors=5, local_variance=0.5),
+    MungeSampler(n_neighbors=1, local_variance=0.5),
     MixupSampler(),
     MixupSampler(n_neighbors=3, alpha=1.0),
-    ConditionalSampler(max_iter=3),
+    ConditionalSampler(max_iter=3, redraw_probability=1.0),
 ]
 
 

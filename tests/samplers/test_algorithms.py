@@ -167,7 +167,7 @@ def dependent_table(n: int, seed: int = 0) -> np.ndarray:
 @pytest.fixture(scope="module")
 def conditional_rows() -> tuple[np.ndarray, np.ndarray]:
     X = dependent_table(1200)
-    return X, ConditionalSampler(random_state=0, max_iter=40).fit(X).sample(3000)
+    return X, ConditionalSampler(redraw_probability=1.0, max_iter=40, random_state=0).fit(X).sample(3000)
 
 
 def test_conditional_keeps_dependence(conditional_rows: tuple[np.ndarray, np.ndarray]) -> None:
@@ -202,13 +202,18 @@ def test_conditional_of_identifiers_and_rare_levels() -> None:
     X[:, 0] = [f"id{k}" for k in range(200)]
     X[:, 1] = ["rare" if k < 3 else "common" for k in range(200)]
     X[:, 2] = rng.normal(size=200).tolist()
-    rows = ConditionalSampler(max_iter=3, max_fit_rows=100, random_state=0).fit(X).sample(2000)
+    rows = ConditionalSampler(redraw_probability=1.0, max_iter=3, max_fit_rows=100, random_state=0).fit(X).sample(2000)
     assert len(set(rows[:, 0])) > 190
     assert 0 < np.mean(rows[:, 1] == "rare") < 0.05
 
 
 def real_samplers() -> list:
-    return [MungeSampler(), MixupSampler(), MixupSampler(n_neighbors=5), ConditionalSampler(max_iter=10)]
+    return [
+        MungeSampler(),
+        MixupSampler(),
+        MixupSampler(n_neighbors=5),
+        ConditionalSampler(redraw_probability=1.0, max_iter=10),
+    ]
 
 
 @pytest.fixture(scope="module")
