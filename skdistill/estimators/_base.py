@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, check_memory
 from skdistill._sklearn import (
     HasMethods,
     Interval,
+    InvalidParameterError,
     StrOptions,
     check_feature_names,
     check_n_features,
@@ -30,6 +31,7 @@ from skdistill.estimators._alpha import AlphaChoice, Trial, run_trials
 from skdistill.estimators._inputs import (
     Labelled,
     Splits,
+    check_estimators,
     check_rows,
     count_synthetic,
     make_splits,
@@ -57,6 +59,15 @@ COMMON_CONSTRAINTS: dict[str, list[Any]] = {
     "verbose": ["verbose"],
 }
 
+# scikit-learn's own message says what was expected and what came.
+WAYS_OUT = {
+    "temperature": "Use 1.0 for the teacher's own probabilities and a value above 1 for softer ones.",
+    "alpha": "Use 1.0 for the teacher alone, 0.0 for the labels alone, and 'auto' to have it chosen out of fold.",
+    "calibration": "Use None to teach the teacher's answers as they are.",
+    "soft_targets": "Use 'auto' for the route that fits the student.",
+    "n_synthetic": "Use an int for a number of rows and a float for a multiple of the labelled rows.",
+    "sampler": "Use 'munge', 'mixup' or 'conditional', or None for no synthetic rows.",
+}
 SEED_LIMIT = np.iinfo(np.int32).max
 PROBE_ROWS = 50
 # Rows without labels and the teacher's answer about them.
@@ -120,6 +131,7 @@ class BaseDistilled(ABC, BaseEstimator):
     def _fit(
         self, X: Any, y: Any, sample_weight: Any, X_teacher: Any, X_unlabeled: Any, params: Mapping[str, Any]
     ) -> None:
+        check_estimators(teacher=self.teacher, student=self.student)
         rows = check_rows(self, X, y, sample_weight, X_teacher, X_unlabeled, self._check_targets)
         check_can_answer(self.teacher, self._task)
         self._register(rows)
@@ -146,6 +158,13 @@ class BaseDistilled(ABC, BaseEstimator):
         taken = X_teacher is not None or handles_missing(self.teacher)
         self._refuses_missing = not taken and handles_missing(self.student)
         self.student_ = self._teach(clone(plan.student), lesson, self.alpha_, plan.strategy_seed)
+
+    def _validate_params(self) -> None:
+        try:
+            super()._validate_params()
+        except InvalidParameterError as error:
+            hint = next((hint for name, hint in WAYS_OUT.items() if f"'{name}'" in str(error)), None)
+            raise InvalidParameterError(str(error) if hint is None else f"{error} {hint}") from None
 
     def _plan(self, rows: Labelled, routed: Bunch) -> Plan:
         rng = None if self.random_state is None else check_random_state(self.random_state)

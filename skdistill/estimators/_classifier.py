@@ -247,15 +247,18 @@ class DistilledClassifier(ClassifierMixin, BaseDistilled):
             raise ValueError(
                 "Input y contains NaN or infinity. Drop the rows without a label or put them in X_unlabeled."
             )
-        check_classification_targets(targets)
+        try:
+            check_classification_targets(targets)
+        except ValueError as error:
+            raise ValueError(f"{error} Use DistilledRegressor for values.") from None
         return targets
 
     def _register(self, rows: Labelled) -> None:
         self.classes_ = np.unique(rows.y)
         if len(self.classes_) < 2:
             raise ValueError(
-                f"y must have at least two classes, got only one class, {self.classes_[0]!r}. There is nothing to tell "
-                "apart; check the labels (and that sample_weight leaves rows of two classes)."
+                f"y must have at least two classes, got only one class, {self.classes_.tolist()[0]!r}. There is "
+                "nothing to tell apart; check the labels (and that sample_weight leaves rows of two classes)."
             )
         known = getattr(self.teacher, "classes_", None) if is_frozen(self.teacher) else None
         if known is not None and not np.isin(self.classes_, known).any():

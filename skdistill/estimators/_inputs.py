@@ -21,7 +21,15 @@ from skdistill._validation import (
 from skdistill.response import row_folds
 from skdistill.response._crossfit import Splits
 
-__all__ = ["Labelled", "Splits", "check_rows", "count_synthetic", "make_splits", "teacher_fit_params"]
+__all__ = [
+    "Labelled",
+    "Splits",
+    "check_estimators",
+    "check_rows",
+    "count_synthetic",
+    "make_splits",
+    "teacher_fit_params",
+]
 
 # Folds of the student's trials where the teacher needs none (frozen, or in-sample).
 DEFAULT_FOLDS = 5
@@ -78,6 +86,22 @@ class Labelled:
         if self.kept is None:
             return dict(params)
         return dict(check_method_params(np.empty((self.n_given, 0)), params=params, indices=self.kept))
+
+
+def check_estimators(**roles: Any) -> None:
+    """Refuse teachers and students that are no estimators: None, names, classes."""
+    for name, estimator in roles.items():
+        if isinstance(estimator, type):
+            raise TypeError(
+                f"{name} must be an instance of an estimator, got the class {estimator.__name__}. Write "
+                f"{name}={estimator.__name__}()."
+            )
+        if not hasattr(estimator, "fit"):
+            raise TypeError(
+                f"{name} must be a scikit-learn-style estimator with fit and predict, got {type(estimator).__name__}. "
+                "Pass an estimator; for a trained torch module, as teacher, "
+                "FrozenEstimator(skdistill.nets.TorchTeacher(module, classes=...))."
+            )
 
 
 def check_rows(

@@ -151,7 +151,8 @@ class LogitClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_rows,)
             Classes.
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
 
 
 class LogitStrategy(SoftTargetStrategy):

@@ -20,9 +20,13 @@ DECIMALS = 6
 
 def row_keys(X: Any, target: np.ndarray) -> np.ndarray:
     """Return one number per row, the same where row and target are the same, as float64 halves of shape (n_rows, 4)."""
-    parts = (row_fingerprint(X), row_fingerprint(np.round(target, DECIMALS).reshape(len(target), -1)))
-    halves = [half for part in parts for half in (part >> np.uint64(32), part & np.uint64(0xFFFFFFFF))]
-    return np.column_stack(halves).astype(np.float64)
+    numbers = np.round(target, DECIMALS).reshape(len(target), -1)
+    return np.column_stack([halves(row_fingerprint(X)), halves(row_fingerprint(numbers))])
+
+
+def halves(marks: np.ndarray) -> np.ndarray:
+    """Return 64-bit numbers as pairs that float64 holds exactly, shape (n_rows, 2)."""
+    return np.column_stack([marks >> np.uint64(32), marks & np.uint64(0xFFFFFFFF)]).astype(np.float64)
 
 
 def canonical_order(X: Any, target: np.ndarray) -> np.ndarray:
@@ -54,8 +58,9 @@ def row_draws(X: Any, target: np.ndarray, seed: int | None) -> np.ndarray:
     nth = np.empty(len(keys))
     nth[order] = positions - np.maximum.accumulate(np.where(starts, positions, 0))
     salt = np.random.RandomState(seed).randint(1, 2**31 - 1)
-    hashed = row_fingerprint(np.column_stack([keys, nth, np.full(len(keys), salt)]))
-    return (hashed >> np.uint64(11)) / 2.0**53
+    marks = row_fingerprint(np.column_stack([keys, nth, np.full(len(keys), salt)]))
+    # A fingerprint is a sum over columns, so that seeds would shift all numbers alike; its own fingerprint is not.
+    return (row_fingerprint(halves(marks)) >> np.uint64(11)) / 2.0**53
 
 
 def repeat_by_weight(X: Any, target: np.ndarray, weight: np.ndarray, seed: int | None) -> np.ndarray:

