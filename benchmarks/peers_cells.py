@@ -47,7 +47,7 @@ def collect(lines: Lines, names: list[str], seeds: range, caps: Caps) -> int:
         if not answers.exists():
             continue
         data, found = np.load(CACHE / f"{name}-{seed}.npz"), np.load(answers)
-        for method in ("trustee", "imodels"):
+        for method in ("trustee", "imodels", "imodels_shrunk"):
             cell: dict[str, Any] = {
                 "dataset": name,
                 "fingerprint": _setting.matrix(name)[2],

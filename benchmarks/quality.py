@@ -247,8 +247,7 @@ def main() -> None:
 
 
 def write(lines: Lines, folder: Path) -> str:
-    settings = ", ".join(f"{name}={value!r}" for name, value in FIDELITY_AIM.items())
-    return report(lines.cells, folder, "python -m benchmarks.quality", settings)
+    return report(lines.cells, folder, "python -m benchmarks.quality", FIDELITY_AIM)
 
 
 def quick() -> None:

@@ -11,7 +11,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from benchmarks._records import markdown, provenance
+from benchmarks._records import markdown, paragraph, provenance
 from benchmarks._setting import FAMILIES
 from benchmarks._statistics import (
     Paired,
@@ -23,7 +23,17 @@ from benchmarks._statistics import (
     ratio_interval,
 )
 
-RIVALS = ("hard", "teacher_hard", "naive_soft", "autogluon_munge", "autogluon_spunge", "trustee", "imodels")
+RIVALS = ("hard", "teacher_hard", "naive_soft", "autogluon_munge", "autogluon_spunge")
+IMODELS = ("imodels", "imodels_shrunk")
+ALL_RIVALS = (*RIVALS, "trustee", *IMODELS)
+# Columns of the rank tables: imodels distils two classes only, so it is ranked in a column of its own.
+RANKED = {
+    "tree": ("tree", (*RIVALS, "trustee")),
+    "tree, two classes": ("tree", ALL_RIVALS),
+    "logistic": ("logistic", RIVALS),
+    "lightgbm": ("lightgbm", RIVALS),
+    "net": ("net", RIVALS),
+}
 AIMS = {"accuracy": "accuracy", "log_loss": "default", "agreement": "fidelity", "kl": "fidelity"}
 NAMES = {
     "hard": "hard labels",
@@ -34,6 +44,7 @@ NAMES = {
     "autogluon_spunge": "AutoGluon's recipe, spunge rows",
     "trustee": "Trustee",
     "imodels": "imodels",
+    "imodels_shrunk": "imodels, shrunk tree",
     "default": "ours, default",
     "accuracy": "ours for accuracy",
     "fidelity": "ours for fidelity",
@@ -44,6 +55,8 @@ COLORS = dict(zip(FAMILIES, ("#1b6ca8", "#d1495b", "#2e8b57", "#8a5a9e"), strict
 # Below this distance in KL, in nats, a share of the way from hard labels to the limit is noise over noise.
 SHORTEST_WAY = 0.005
 SIGNIFICANT = 0.05
+# A teacher that leads by less in accuracy leaves no gap to close.
+LEAST_LEAD = 0.005
 
 Cells = dict[tuple[str, str, str], dict[int, dict[str, Any]]]
 
@@ -161,7 +174,7 @@ def ways(cells: Cells, datasets: Sequence[str], family: str, method: str) -> dic
 
 
 def way_summary(cells: Cells, datasets: Sequence[str]) -> str:
-    methods = [m for m in ("fidelity", "soft_oof", "default", "accuracy", *RIVALS[1:]) if _present(cells, m)]
+    methods = [m for m in ("fidelity", "soft_oof", "default", "accuracy", *ALL_RIVALS[1:]) if _present(cells, m)]
     head = ["method", *FAMILIES]
     lines = []
     for method in methods:
@@ -202,68 +215,74 @@ def _present(cells: Cells, method: str) -> bool:
     return any(key[2] == method for key in cells)
 
 
-def ranks(cells: Cells, datasets: Sequence[str], family: str, metric: str) -> tuple[dict[str, float], int]:
-    """Mean rank of each method that a family has, ours at the aim of the metric; ranks within data set and seed."""
-    own = AIMS[metric]
-    methods = [own, *(m for m in RIVALS if any(key[1:] == (family, m) for key in cells))]
-    rows = []
+def ranks(
+    cells: Cells, datasets: Sequence[str], family: str, metric: str, rivals: Sequence[str]
+) -> tuple[dict[str, float], int]:
+    """Mean rank of each method and the number of data sets; methods are ranked within data set and seed."""
+    methods = [AIMS[metric], *(m for m in rivals if any(key[1:] == (family, m) for key in cells))]
+    table, n_datasets = [], 0
     for dataset in datasets:
-        for seed in seeds_of(cells, dataset, family, methods):
-            rows.append([GREATER[metric] * cells[dataset, family, m][seed][metric] for m in methods])
-    if not rows:
+        seeds = seeds_of(cells, dataset, family, methods)
+        n_datasets += bool(seeds)
+        for seed in seeds:
+            table.append([GREATER[metric] * cells[dataset, family, m][seed][metric] for m in methods])
+    if not table:
         return {}, 0
-    return dict(zip(methods, mean_ranks(np.array(rows)), strict=True)), len(rows)
+    return dict(zip(methods, mean_ranks(np.array(table)), strict=True)), n_datasets
 
 
 def rank_table(cells: Cells, datasets: Sequence[str], metric: str) -> str:
-    found = {family: ranks(cells, datasets, family, metric) for family in FAMILIES}
-    methods = [AIMS[metric], *(m for m in RIVALS if _present(cells, m))]
+    found = {title: ranks(cells, datasets, family, metric, rivals) for title, (family, rivals) in RANKED.items()}
+    methods = [AIMS[metric], *(m for m in ALL_RIVALS if _present(cells, m))]
     lines = []
     for method in methods:
         line = [f"**{NAMES[method]}**" if method == AIMS[metric] else NAMES[method]]
-        for family in FAMILIES:
-            by_method = found[family][0]
+        for by_method, _ in found.values():
             first = by_method and min(by_method.values()) == by_method.get(method)
             text = f"{by_method[method]:.2f}" if method in by_method else "-"
             line.append(f"**{text}**" if first else text)
         lines.append(line)
-    distances = []
-    for family in FAMILIES:
-        by_method, _ = found[family]
-        n = sum(bool(seeds_of(cells, d, family, list(by_method))) for d in datasets) if by_method else 0
-        distances.append(f"{critical_difference(len(by_method), n):.2f}" if n > 1 else "-")
+    distances = [f"{critical_difference(len(m), n):.2f}" if n > 1 else "-" for m, n in found.values()]
     lines.append(["critical distance (Nemenyi, data sets as blocks)", *distances])
-    return markdown(["method", *FAMILIES], lines)
+    lines.append(["data sets", *(n for _, n in found.values())])
+    return markdown(["method", *RANKED], lines)
 
 
 def gap_table(cells: Cells, datasets: Sequence[str]) -> str:
     """Share of the accuracy that the teacher has over the plain student that a method gives the student."""
-    methods = [m for m in ("accuracy", "default", "fidelity", "soft_oof", *RIVALS[1:]) if _present(cells, m)]
+    methods = [m for m in ("accuracy", "default", "fidelity", "soft_oof", *ALL_RIVALS[1:]) if _present(cells, m)]
     lines = []
     for method in methods:
         line = [NAMES[method]]
         for family in FAMILIES:
-            gains, gaps = [], []
-            for dataset in datasets:
-                seeds = seeds_of(cells, dataset, family, ["hard", method])
-                seeds = [seed for seed in seeds if seed in cells.get((dataset, "teacher", "teacher"), ())]
-                if not seeds:
-                    continue
-                plain, ours = (values(cells, dataset, family, m, "accuracy", seeds).mean() for m in ("hard", method))
-                best = values(cells, dataset, "teacher", "teacher", "accuracy", seeds).mean()
-                gains.append(ours - plain)
-                gaps.append(best - plain)
-            if not gains:
+            found = gaps(cells, datasets, family, method)
+            if not found:
                 line.append("-")
                 continue
-            share, low, high = ratio_interval(np.array(gains), np.array(gaps))
-            line.append(f"{share:.0%} [{low:.0%}, {high:.0%}]")
+            gains, leads = np.array(found).T
+            share, low, high = ratio_interval(gains, leads)
+            line.append(f"{share:.0%} [{low:.0%}, {high:.0%}] of {len(found)}")
         lines.append(line)
     return markdown(["method", *FAMILIES], lines)
 
 
+def gaps(cells: Cells, datasets: Sequence[str], family: str, method: str) -> list[tuple[float, float]]:
+    """A method's gain and the teacher's lead over hard labels, for data sets where the teacher leads."""
+    found = []
+    for dataset in datasets:
+        seeds = seeds_of(cells, dataset, family, ["hard", method])
+        seeds = [seed for seed in seeds if seed in cells.get((dataset, "teacher", "teacher"), ())]
+        if not seeds:
+            continue
+        plain, ours = (values(cells, dataset, family, m, "accuracy", seeds).mean() for m in ("hard", method))
+        best = values(cells, dataset, "teacher", "teacher", "accuracy", seeds).mean()
+        if best - plain > LEAST_LEAD:
+            found.append((float(ours - plain), float(best - plain)))
+    return found
+
+
 def mean_table(cells: Cells, datasets: Sequence[str], family: str) -> str:
-    methods = ["hard", "default", "accuracy", "fidelity", "soft_oof", *RIVALS[1:], "limit"]
+    methods = ["hard", "default", "accuracy", "fidelity", "soft_oof", *ALL_RIVALS[1:], "limit"]
     lines = []
     for method in methods:
         here = [(d, seeds) for d in datasets if (seeds := seeds_of(cells, d, family, [method]))]
@@ -294,15 +313,16 @@ def picture(cells: Cells, datasets: Sequence[str], rows: list[dict[str, Any]], p
         left.errorbar(means, at, xerr=reach, fmt="o", ms=4, lw=1, color=COLORS[family], label=family)
         shares = ways(cells, datasets, family, "fidelity")
         at = [heights[dataset] + offsets[family] for dataset in shares]
-        right.scatter(np.clip(list(shares.values()), -0.5, 1.5), at, s=22, color=COLORS[family])
+        right.scatter(np.clip(list(shares.values()), 0.0, 1.5), at, s=22, color=COLORS[family])
     left.axvline(0, color="0.4", lw=0.8)
-    left.set_title("Do no harm: accuracy of the default minus that of hard labels")
+    left.set_title("Do no harm: accuracy of the default minus that of hard labels", fontsize=11)
     left.set_xlabel("difference over seeds, 95 % t-interval")
     left.legend(frameon=False, loc="best")
     right.axvline(0.8, color="0.4", lw=0.8, ls="--")
     right.axvline(1.0, color="0.4", lw=0.8)
-    right.set_title("Fidelity aim: share of the way from hard labels to the limit, in KL")
-    right.set_xlabel("0: hard labels, 1: the family's limit; dashed: the goal (cut at -0.5 and 1.5)")
+    right.set_title("Fidelity aim: share of the way to the limit, in KL", fontsize=11)
+    right.set_xlabel("0: hard labels, 1: the family's limit, dashed: goal; cut at 0 and 1.5")
+    right.set_xlim(-0.05, 1.55)
     for axis in (left, right):
         axis.set_yticks(list(heights.values()), list(heights))
         axis.set_ylim(-0.6, len(datasets) - 0.4)
@@ -313,66 +333,42 @@ def picture(cells: Cells, datasets: Sequence[str], rows: list[dict[str, Any]], p
     plt.close(figure)
 
 
-INTRODUCTION = """# Quality: students of one teacher, against plain labels and against other recipes
-
-Teacher: soft vote of 150 extremely randomised trees and 60 LightGBM rounds of 31 leaves, fitted once per data set and
-seed. Students: a tree of 64 leaves; a logistic regression on standardised columns; 100 LightGBM rounds of 15 leaves; a
-perceptron with two layers of 64 units, 20 epochs of Adam, on standardised columns. Rows: {rows}. All numbers are on
-test rows. Methods: **ours, default** is `DistilledClassifier(teacher, student)`; **for accuracy** adds
-`scoring="accuracy"`; **for fidelity** is `{fidelity}`. "Teacher's hard labels" are its out-of-fold classes; soft labels
-"in-sample" are its answers about its own training rows, alpha 1; AutoGluon's recipe is true labels on the real rows and
-the teacher's soft labels on synthetic ones (3x MUNGE rows, or 5x rows of its own `spunge`), by our routes; Trustee and
-imodels, for trees only, ran in an environment of their own with the same rows and teacher's answers (see
-`benchmarks/README.md`). Fits that several methods share are made once, so this run times nothing: see `cost.md`.
-"""
+INTRODUCTION = """Teacher: soft vote of 150 extremely randomised trees and 60 LightGBM rounds of 31 leaves, fitted
+once per data set and seed. Students: a tree of 64 leaves; a logistic regression on standardised columns; 100 LightGBM
+rounds of 15 leaves; a skorch perceptron with two layers of 64 units, 20 epochs of Adam, on standardised columns. Rows:
+{rows}. All numbers are on test rows. Methods: **ours, default** is `DistilledClassifier(teacher, student)`; **for
+accuracy** adds `scoring="accuracy"`; **for fidelity** adds `{fidelity}`. "Teacher's hard labels" are its out-of-fold
+classes; soft labels "in-sample" are its answers about its own training rows, alpha 1; AutoGluon's recipe is true labels
+on the real rows and the teacher's soft labels on synthetic ones ({n_synthetic:g}x MUNGE rows, or 5x rows of its own
+`spunge`), learnt by our routes; Trustee and imodels, for trees only, ran in an environment of their own with the same
+rows and teacher's answers (see `benchmarks/README.md`; imodels distils two classes only). Fits that several methods
+share are made once, so this run times nothing: see `cost.md`."""
 
 
-def report(lines: list[dict[str, Any]], folder: Path, command: str, fidelity: str) -> str:
+def report(lines: list[dict[str, Any]], folder: Path, command: str, fidelity: dict[str, Any]) -> str:
     """Write ``quality.md`` and ``quality.png``; return the text."""
     cells = by_cell(lines)
     datasets = list(dict.fromkeys(line["dataset"] for line in lines))
     rows = harm(cells, datasets)
-    accuracy_rows = harm(cells, datasets, "accuracy")
     picture(cells, datasets, rows, folder / "quality.png")
     caps = lines[0]["settings"]["rows"]
-    described = (
-        f"at most {caps[0]} training rows and 60 % of a data set, at most {caps[1]} test rows, "
-        f"{len(datasets)} data sets, {len({line['seed'] for line in lines})} seeds"
+    introduction = INTRODUCTION.format(
+        rows=f"at most {caps[0]} training rows and 60 % of a data set, at most {caps[1]} test rows; {len(datasets)} "
+        f"data sets, {len({line['seed'] for line in lines})} seeds",
+        fidelity=", ".join(f"{name}={value!r}" for name, value in fidelity.items()),
+        n_synthetic=fidelity["n_synthetic"],
     )
-    parts = [INTRODUCTION.format(rows=described, fidelity=fidelity)]
-    parts += ["![differences](quality.png)\n", "## Do no harm: the default against hard labels\n"]
-    parts += [
-        "Differences are paired over seeds (same split, same teacher), with t-intervals; splits of one data set "
-        "overlap, so the intervals are if anything too short. Holm's correction runs over all cells and both metrics. "
-        "Positive is better, also for the log-loss.\n",
-        harm_summary(rows),
-        "",
-        harm_table(rows),
-        '\nThe same summary with `scoring="accuracy"`:\n',
-        harm_summary(accuracy_rows),
-        "\n## Fidelity: share of the way from hard labels to the family's limit, in KL\n",
-        "The limit is the same student on very many fresh rows labelled by the teacher: real rows that nothing else "
-        "uses where there are at least five times the training rows, else 20x MUNGE rows. Median over data sets with "
-        f"a bootstrap interval; data sets where hard labels are within {SHORTEST_WAY} nats of the limit have no way to "
-        "go.\n",
-        way_summary(cells, datasets),
-        "",
-        way_table(cells, datasets),
-        "\n## Mean ranks\n",
-        "Ranks among the methods within each data set and seed, 1 is best, ours at the metric's own aim; bold: "
-        "first.\n",
-    ]
-    for metric, title in {
-        "accuracy": "Accuracy",
-        "agreement": "Agreement with the teacher",
-        "kl": "KL to the teacher",
-        "log_loss": "Log-loss",
-    }.items():
-        parts += [f"\n### {title}\n", rank_table(cells, datasets, metric)]
-    parts += [
+    parts = [
+        "# Quality: students of one teacher, against plain labels and against other recipes\n",
+        paragraph(introduction),
+        "\n![differences](quality.png)\n",
+        *harm_section(cells, datasets, rows),
+        *way_section(cells, datasets),
+        *rank_section(cells, datasets),
         "\n## Share of the teacher-student accuracy gap that is closed\n",
-        "Sum over data sets of the gain over hard labels, by the sum of the teacher's lead over hard labels; bootstrap "
-        "over data sets.\n",
+        "Sum over data sets of the gain over hard labels, by the sum of the teacher's lead over hard labels, for the "
+        f"data sets where the teacher leads by more than {100 * LEAST_LEAD:g} points; bootstrap over data sets. On "
+        "noisy tables a small student can be better than the teacher.\n",
         gap_table(cells, datasets),
         "\n## Means over data sets\n",
     ]
@@ -382,3 +378,47 @@ def report(lines: list[dict[str, Any]], folder: Path, command: str, fidelity: st
     text = "\n".join(parts)
     (folder / "quality.md").write_text(text, encoding="utf-8")
     return text
+
+
+def harm_section(cells: Cells, datasets: Sequence[str], rows: list[dict[str, Any]]) -> list[str]:
+    return [
+        "## Do no harm: the default against hard labels\n",
+        "Differences are paired over seeds (same split, same teacher), with t-intervals; splits of one data set "
+        "overlap, so the intervals are if anything too short. Holm's correction runs over all cells and both metrics; "
+        "with few seeds it leaves little power, so the counts without it are here too. Positive is better, also for "
+        "the log-loss.\n",
+        harm_summary(rows),
+        "",
+        harm_table(rows),
+        '\nThe same summary with `scoring="accuracy"`:\n',
+        harm_summary(harm(cells, datasets, "accuracy")),
+    ]
+
+
+def way_section(cells: Cells, datasets: Sequence[str]) -> list[str]:
+    return [
+        "\n## Fidelity: share of the way from hard labels to the family's limit, in KL\n",
+        "The limit is the same student on very many fresh rows labelled by the teacher: real rows that nothing else "
+        "uses where there are at least five times the training rows, else 20x MUNGE rows. Median over data sets with "
+        f"a bootstrap interval; data sets where hard labels are within {SHORTEST_WAY} nats of the limit, or closer to "
+        "the teacher than it is, have no way to go.\n",
+        way_summary(cells, datasets),
+        "",
+        way_table(cells, datasets),
+    ]
+
+
+def rank_section(cells: Cells, datasets: Sequence[str]) -> list[str]:
+    titles = {
+        "accuracy": "Accuracy",
+        "agreement": "Agreement with the teacher",
+        "kl": "KL to the teacher",
+        "log_loss": "Log-loss",
+    }
+    tables = [(f"\n### {title}\n", rank_table(cells, datasets, metric)) for metric, title in titles.items()]
+    return [
+        "\n## Mean ranks\n",
+        "Ranks among the methods within each data set and seed, 1 is best, ours at the metric's own aim; bold: "
+        "first.\n",
+        *(part for pair in tables for part in pair),
+    ]

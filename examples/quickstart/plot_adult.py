@@ -69,16 +69,16 @@ print(f"{len(X_train)} rows to learn from, {len(X_test)} to judge by, {X_train.s
 # %%
 # The teacher
 # -----------
-# It is a soft vote of three boosters. A distillation that chooses how much to trust the teacher fits it 16 times: on all
-# rows, out of fold for the answers that the student learns from, and without each pair of folds for the trials. ``memory``
-# keeps this work, so that the four students share it.
+# It is a soft vote of three boosters. A distillation that chooses how much to trust the teacher fits it 16 times:
+# on all rows, out of fold for the answers that the student learns from, and without each pair of folds for the
+# trials. ``memory`` keeps this work, so that the four students share it.
 
 
 def booster(seed):
     """One of the voters: many small steps, each on a part of rows and columns."""
     return LGBMClassifier(
-        n_estimators=100 if quick else 300,
-        learning_rate=0.1 if quick else 0.06,
+        n_estimators=100 if quick else 200,
+        learning_rate=0.1 if quick else 0.08,
         num_leaves=24,
         colsample_bytree=0.5,
         subsample=0.8,
@@ -90,7 +90,9 @@ def booster(seed):
 
 
 voters = [(f"lightgbm{seed}", booster(seed)) for seed in (1, 2)]
-voters.append(("hist", HistGradientBoostingClassifier(max_iter=80 if quick else 300, learning_rate=0.07, random_state=0)))
+voters.append(
+    ("hist", HistGradientBoostingClassifier(max_iter=80 if quick else 200, learning_rate=0.1, random_state=0))
+)
 teacher = VotingClassifier(voters, voting="soft")
 memory = tempfile.TemporaryDirectory()
 n_jobs = 1 if quick else min(2, joblib.cpu_count())
@@ -98,8 +100,8 @@ n_jobs = 1 if quick else min(2, joblib.cpu_count())
 # %%
 # The students
 # ------------
-# Scaling is part of the student where it needs it. The network trains for five epochs only, because ``alpha="auto"`` fits
-# each student 26 times: five weights on five folds, and once more on all rows.
+# Scaling is part of the student where it needs it. The network trains for four epochs only, because
+# ``alpha="auto"`` fits each student 26 times: five weights on five folds, and once more on all rows.
 
 
 def two_layers(n_inputs, width=64):
@@ -120,7 +122,7 @@ net = NeuralNetClassifier(
     optimizer=torch.optim.Adam,
     lr=2e-3,
     batch_size=512,
-    max_epochs=5,
+    max_epochs=4,
     train_split=None,
     verbose=0,
 )
@@ -138,17 +140,17 @@ for name, student in students.items():
     with warnings.catch_warnings():
         # The verdicts at the end say which students declined the teacher.
         warnings.simplefilter("ignore", DistillationDeclinedWarning)
-        distilled[name] = DistilledClassifier(
-            teacher, student, memory=memory.name, n_jobs=n_jobs, random_state=0
-        ).fit(X_train, y_train)
+        distilled[name] = DistilledClassifier(teacher, student, memory=memory.name, n_jobs=n_jobs, random_state=0).fit(
+            X_train, y_train
+        )
 memory.cleanup()
 
 # %%
 # What moved
 # ----------
-# Agreement, Kullback-Leibler and Jensen-Shannon divergence (in nats) compare with the teacher, on rows that neither has
-# seen. ``bytes`` is the length of the pickle of ``student_``, what leaves for production. Times are microseconds for a row,
-# within a batch of all test rows and when a row comes alone.
+# Agreement, Kullback-Leibler and Jensen-Shannon divergence (in nats) compare with the teacher, on rows that neither
+# has seen. ``bytes`` is the length of the pickle of ``student_``, what leaves for production. Times are
+# microseconds for a row, within a batch of all test rows and when a row comes alone.
 
 
 def microseconds(model, X, n_rows, n_repeats):
@@ -203,7 +205,8 @@ for name, model in distilled.items():
 # %%
 # The picture
 # -----------
-# One line for each model, one panel for each number. An arrow leads from the student fitted on labels to the distilled one.
+# One line for each model, one panel for each number. An arrow leads from the student fitted on labels to the
+# distilled one.
 
 colors = {"labels": "#9aa0a6", "distilled": "#1a73b8", "teacher": "#d1601f"}
 panels = {
@@ -253,8 +256,8 @@ if "sphinx" not in sys.modules:
 # %%
 # The verdicts
 # ------------
-# A difference counts when it is more than two standard errors of its mean over the test rows, row by row. This is one split
-# of one table: it says what happened here.
+# A difference counts when it is more than two standard errors of its mean over the test rows, row by row. This is
+# one split of one table: it says what happened here.
 
 
 def verdict(name):

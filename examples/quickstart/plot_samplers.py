@@ -25,9 +25,9 @@ quick = bool(os.environ.get("SKDISTILL_QUICK"))
 X, _ = make_moons(300 if quick else 600, noise=0.07, random_state=0)
 samplers = {
     "munge": MungeSampler(),
-    "munge, 5 neighbours": MungeSampler(n_neighbors=5, local_variance=2.0),
     "mixup": MixupSampler(),
     "conditional": ConditionalSampler(),
+    "conditional, all redrawn": ConditionalSampler(redraw_probability=1.0),
 }
 fresh, _ = make_moons(len(X), noise=0.07, random_state=1)
 drawn = {"the same source again": fresh}
@@ -43,9 +43,10 @@ for ax, (name, rows) in zip(axes, drawn.items(), strict=True):
 plt.show()
 
 # %%
-# How far a drawn row is from the nearest real one says how much new ground the teacher is asked about; fresh rows from the
-# true source are the measure. Mixup pairs any two rows, so that some of its rows lie where no real row can be. The
-# conditional sampler redraws one number given the other; with two columns that often leads to a row of the table.
+# How far a drawn row is from the nearest real one says how much new ground the teacher is asked about; fresh rows
+# from the true source are the measure. Munge and the conditional sampler replace each value by chance only, so that
+# some rows of two columns stay what they were. Mixup pairs any two rows, and some of its rows lie where no real row
+# can be.
 
 nearest = NearestNeighbors(n_neighbors=1).fit(X)
 print(f"{'':<24}{'median distance':>16}{'90 % quantile':>16}{'largest':>10}{'equal to a real row':>22}")

@@ -55,9 +55,9 @@ for ax, temperature in zip(axes[1:], (1, 2, 4, 8), strict=True):
 # %%
 # Students taught at each temperature
 # -----------------------------------
-# The students learn from the teacher alone (``alpha=1``). They learn softened answers, and ``predict_proba`` raises theirs
-# to the power T, so that all numbers below are about probabilities at temperature 1. What changes with T is which part
-# of the answers the student spends its few parameters on.
+# The students learn from the teacher alone (``alpha=1``). They learn softened answers, and ``predict_proba`` raises
+# theirs to the power T, so that all numbers below are about probabilities at temperature 1. What changes with T is
+# which part of the answers the student spends its few parameters on.
 
 temperatures = (0.5, 1, 2, 4, 8) if quick else (0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16)
 students = {
@@ -77,8 +77,8 @@ for name, student in students.items():
         print(f"{name:<22}{temperature:>5g}{numbers[0]:>10.3f}{numbers[1]:>10.3f}{numbers[2]:>8.3f}")
 
 # %%
-# A high temperature flattens the answers of these rows until they differ by little. A tree's leaves are averages of such
-# answers, and raising an average to the power T enlarges its errors as well.
+# A high temperature flattens the answers of these rows until they differ by little. A tree's leaves are averages of
+# such answers, and raising an average to the power T enlarges its errors as well.
 
 fig, axes = plt.subplots(1, 3, figsize=(11, 3.2), layout="constrained")
 titles = ("accuracy", "log-loss", "KL to the teacher (nats)")
@@ -98,4 +98,5 @@ plt.show()
 
 for name, numbers in found.items():
     best = min(range(len(temperatures)), key=lambda k: numbers[k][1])
-    print(f"{name}: T = {temperatures[best]:g}, log-loss {numbers[best][1]:.3f}; at T = 1 {numbers[temperatures.index(1)][1]:.3f}")
+    at_one = numbers[temperatures.index(1)][1]
+    print(f"{name}: T = {temperatures[best]:g}, log-loss {numbers[best][1]:.3f}; at T = 1 {at_one:.3f}")

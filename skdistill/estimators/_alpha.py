@@ -92,9 +92,18 @@ def resolve_scoring(scoring: Any, *, has_proba: bool) -> Any:
         return FIDELITY_SCORINGS[scoring]
     if scoring in ("neg_log_loss", "accuracy"):
         return scoring if has_proba else "accuracy"
-    if callable(scoring):
-        return scoring
-    return get_scorer(scoring)
+    return scoring if callable(scoring) else known_scorer(scoring, tuple(FIDELITY_SCORINGS))
+
+
+def known_scorer(scoring: str, own: tuple[str, ...]) -> Any:
+    """Return scikit-learn's scorer of a name, or say which names of ours there are besides."""
+    try:
+        return get_scorer(scoring)
+    except ValueError:
+        raise ValueError(
+            f"scoring must be the name of a scorer, or a scorer, got {scoring!r}. Use {', '.join(map(repr, own))} or one "
+            "of sklearn.metrics.get_scorer_names()."
+        ) from None
 
 
 def run_trials(

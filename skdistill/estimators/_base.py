@@ -44,6 +44,7 @@ from skdistill.response import TeacherResponse, ask
 from skdistill.response._collect import Task, check_can_answer, fit_teacher, is_frozen
 from skdistill.response._crossfit import FINAL, CrossFit, check_partition, plan_jobs, run_jobs
 from skdistill.samplers import check_sampled_rows, resolve_sampler
+from skdistill.students._repetition import canonical_order, repeat_by_weight
 
 __all__ = ["COMMON_CONSTRAINTS", "Asked", "BaseDistilled"]
 
@@ -150,6 +151,8 @@ class BaseDistilled(ABC, BaseEstimator):
             asked = self._ask_further(self.teacher_, rows, np.arange(rows.n_rows), plan)
             lesson = replace(lesson, further=self._further(asked))
 
+        # A former fit may have chosen among several.
+        vars(self).pop("alpha_scores_", None)
         self.alpha_ = float(self.alpha) if self.alpha != "auto" else self._find_alpha(plan, rows, lesson, crossfit)
         lesson = lesson if self.alpha_ > 0 else lesson.labels_only()
         self.n_synthetic_ = plan.n_synthetic if self.alpha_ > 0 else 0
@@ -236,8 +239,9 @@ class BaseDistilled(ABC, BaseEstimator):
         """Collect the unlabeled rows and synthetic ones made from some labelled rows, and ask a fitted teacher."""
         X = rows.unlabeled
         if plan.n_synthetic:
-            source = rows.X if len(train) == rows.n_rows else safe_indexing(rows.X, train)
-            count = max(1, round(plan.n_synthetic * len(train) / rows.n_rows))
+            weight = rows.unit_weight()
+            count = max(1, round(plan.n_synthetic * weight[train].sum() / weight.sum()))
+            source = _sampled_from(safe_indexing(rows.X, train), weight[train], plan.sampler_seed)
             drawn = clone(plan.sampler, safe=False).fit(source).sample(count, random_state=plan.sampler_seed)
             check_sampled_rows(drawn, source, n_rows=count)
             X = drawn if X is None else stack_rows(X, drawn)
@@ -344,8 +348,17 @@ class BaseDistilled(ABC, BaseEstimator):
             sys.stderr.write(f"[{type(self).__name__}] {message}\n")
 
 
+def _sampled_from(X: Any, weight: np.ndarray, seed: int) -> Any:
+    """Return what a sampler sees: rows repeated by their weights, in an order that follows from what they hold."""
+    nothing = np.zeros(len(weight))
+    ordered = canonical_order(X, nothing)
+    repeated = repeat_by_weight(safe_indexing(X, ordered), nothing, weight[ordered], seed)
+    return safe_indexing(X, ordered[repeated])
+
+
 def _probe(sampler: Any, X: Any) -> None:
     """Refuse, before the teacher is asked, a sampler whose rows are unlike those it was fitted on."""
     refuse_nested(X)
     few = safe_indexing(X, np.arange(min(PROBE_ROWS, num_samples(X))))
-    check_sampled_rows(clone(sampler, safe=False).fit(few).sample(2, random_state=0), few, n_rows=2)
+    own = seed_inner(clone(sampler, safe=False), np.random.RandomState(0))
+    check_sampled_rows(own.fit(few).sample(2, random_state=0), few, n_rows=2)

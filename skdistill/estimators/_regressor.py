@@ -5,13 +5,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import RegressorMixin, is_regressor
-from sklearn.metrics import get_scorer
 from sklearn.utils import Tags, check_array
 from sklearn.utils.validation import column_or_1d
 
 from skdistill._sklearn import fit_context, safe_indexing
 from skdistill._validation import inner_tags
-from skdistill.estimators._alpha import AlphaChoice, Trial, choose_alpha, term_weights, value_trial
+from skdistill.estimators._alpha import AlphaChoice, Trial, choose_alpha, known_scorer, term_weights, value_trial
 from skdistill.estimators._base import COMMON_CONSTRAINTS, BaseDistilled
 from skdistill.estimators._inputs import Labelled
 from skdistill.estimators._lesson import Lesson
@@ -210,9 +209,14 @@ class DistilledRegressor(RegressorMixin, BaseDistilled):
                 f"y has {rows.y.shape[1]} outputs, but the student {type(learner).__name__} learns one. Wrap it as "
                 "MultiOutputRegressor(student)."
             )
+        if rows.y.ndim == 1 and tags is not None and not tags.target_tags.single_output:
+            raise StudentRouteError(
+                f"y has one output, but the student {type(learner).__name__} learns several. Use a student of one "
+                "output, or hand over a y of several columns."
+            )
         self._n_outputs = 1 if rows.y.ndim == 1 else rows.y.shape[1]
         if self.alpha == "auto" and self.scoring != CLOSENESS and isinstance(self.scoring, str):
-            get_scorer(self.scoring)
+            known_scorer(self.scoring, (CLOSENESS,))
 
     def _answer_shape(self, answer: TeacherResponse) -> TeacherResponse:
         values = answer.values

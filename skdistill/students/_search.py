@@ -33,8 +33,11 @@ class TargetedClassifier(ClassifierMixin, BaseEstimator):
         self.temperature = temperature
         self.fit_inner = fit_inner
 
-    def fit(self, X: Any, y: Any, *, packed: np.ndarray) -> "TargetedClassifier":
-        """Fit the inner student on the packed targets of the rows at hand, original rows first."""
+    def fit(self, X: Any, y: Any, *, packed: np.ndarray, sample_weight: Any = None) -> "TargetedClassifier":
+        """Fit the inner student on the packed targets of the rows at hand, original rows first.
+
+        Weights are in the targets; a search that is given `sample_weight` uses it to score.
+        """
         order = np.argsort(packed[:, 0] == 0.0, kind="stable")
         if (np.diff(order) < 0).any():
             X, packed = safe_indexing(X, order), packed[order]
@@ -57,9 +60,9 @@ class TargetedClassifier(ClassifierMixin, BaseEstimator):
         """Give the inner student's margins."""
         return self.fitted_.decision_function(X)
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Give the inner student's own score."""
-        return self.fitted_.score(X, y)
+        return self.fitted_.score(X, y, **weights_of(sample_weight))
 
 
 def pack(targets: SoftTargets, n_original: int) -> np.ndarray:
@@ -126,8 +129,19 @@ def fit_search(
     if getattr(search, "resource", "n_samples") != "n_samples":
         grids["resource"] = PREFIX + search.resource
     run = clone(search).set_params(estimator=inner, cv=splits, **grids)
-    run.fit(X, labels, packed=pack(targets, n_original))
+    run.fit(X, labels, packed=pack(targets, n_original), **_scoring_weights(targets, n_original))
     return _read_back(search, run)
+
+
+def weights_of(sample_weight: Any) -> dict[str, Any]:
+    """Return weights as a keyword, if there are any."""
+    return {} if sample_weight is None else {"sample_weight": sample_weight}
+
+
+def _scoring_weights(targets: SoftTargets, n_original: int) -> dict[str, Any]:
+    weight = targets.weight
+    even = (weight[:n_original] == weight[0]).all()
+    return weights_of(None if even or routing_enabled() else weight)
 
 
 def check_refits(student: Any) -> None:

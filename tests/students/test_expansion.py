@@ -170,20 +170,24 @@ def test_a_students_own_folds_never_part_the_copies_of_a_row(rng, cv):
         assert len(train) + len(test) == 360
 
 
+def logistic_with_folds():
+    """The settings for which neither old nor new scikit-learn announces a change of defaults."""
+    student = LogisticRegressionCV(Cs=3, cv=3, scoring="neg_log_loss", max_iter=500)
+    if "use_legacy_attributes" in student.get_params():
+        student.set_params(use_legacy_attributes=False, l1_ratios=(0.0,))
+    return student
+
+
 @pytest.mark.parametrize(
     "student",
     [
-        LogisticRegressionCV(
-            Cs=3, cv=3, scoring="neg_log_loss", use_legacy_attributes=False, l1_ratios=(0.0,), max_iter=500
-        ),
+        logistic_with_folds(),
         CalibratedClassifierCV(GaussianNB(), cv=3),
         StackingClassifier([("nb", GaussianNB()), ("tree", DecisionTreeClassifier(max_depth=2))], cv=3),
     ],
     ids=lambda student: type(student).__name__,
 )
 def test_learners_with_folds_of_their_own(rng, student):
-    if "use_legacy_attributes" not in LogisticRegressionCV().get_params():
-        student = LogisticRegressionCV(Cs=3, cv=3) if isinstance(student, LogisticRegressionCV) else student
     X, targets = make(rng)
     strategy = resolve_route(student, "auto")
     assert strategy.route == "expansion"

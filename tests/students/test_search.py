@@ -8,6 +8,7 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import (
     GridSearchCV,
     HalvingGridSearchCV,
@@ -52,7 +53,7 @@ class Recorder(ClassifierMixin, BaseEstimator):
 def make(rng, n_rows=90, n_further=0, alpha=0.6, temperature=1.0, weight=None):
     n = n_rows + n_further
     X = np.column_stack([np.arange(n), rng.normal(size=(n, 2))])
-    teacher = softmax(2 * X[:, 1:] @ rng.normal(size=(2, 3)), axis=1)
+    teacher = softmax(0.5 * X[:, 1:] @ rng.normal(size=(2, 3)), axis=1)
     codes = np.r_[np.arange(n_rows) % 3, np.full(n_further, -1)]
     weight = np.ones(n) if weight is None else weight
     label_weight = np.where(codes >= 0, (1 - alpha) * weight, 0.0)
@@ -109,7 +110,9 @@ def test_the_splits_are_those_of_the_users_splitter(rng):
             max_resources=8,
             cv=2,
         ),
-        HalvingRandomSearchCV(DecisionTreeClassifier(random_state=0), {"max_depth": [1, 4]}, cv=2, random_state=0),
+        HalvingRandomSearchCV(
+            DecisionTreeClassifier(random_state=0), {"max_depth": [1, 2, 4]}, n_candidates=2, cv=2, random_state=0
+        ),
         GridSearchCV(make_pipeline(StandardScaler(), LogisticRegression()), {"logisticregression__C": [0.1, 10]}, cv=3),
         GridSearchCV(Ridge(), {"alpha": [0.1, 1e6]}, cv=3),
     ],
@@ -145,8 +148,6 @@ def test_candidates_are_scored_on_the_labels_of_rows(rng, scoring):
     tree = DecisionTreeClassifier(random_state=0)
     search = fit(GridSearchCV(tree, {"max_depth": [1, 3]}, cv=3, scoring=scoring), X, targets)
     strategy = resolve_route(tree, "auto")
-    from sklearn.metrics import get_scorer
-
     scorer = get_scorer(scoring or "accuracy")
     for depth, found in zip([1, 3], search.cv_results_["mean_test_score"], strict=True):
         scores = []
@@ -180,7 +181,9 @@ def test_labels_alone_are_the_plain_search(rng, estimator, weighted):
     plain.fit(X, targets.labels, **({step + "sample_weight": weight} if weighted else {}))
     fitted = fit(GridSearchCV(clone(estimator), {name: [1, 4]}, cv=3), X, targets)
     assert fitted.best_params_ == plain.best_params_
-    np.testing.assert_allclose(fitted.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"])
+    if not (weighted and step):
+        # A search over a pipeline does not know that its weights are weights, and scores without.
+        np.testing.assert_allclose(fitted.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"])
     np.testing.assert_array_equal(fitted.predict_proba(X), plain.predict_proba(X))
 
 
