@@ -19,7 +19,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from benchmarks import _setting
-from benchmarks._records import Lines, markdown, parser, provenance, say
+from benchmarks._records import Lines, markdown, paragraph, parser, provenance, say
 from benchmarks._setting import MEMORY, Caps, Split, metrics
 from benchmarks._statistics import paired
 from benchmarks.quality import Bench
@@ -132,31 +132,31 @@ def picture(lines: list[dict[str, Any]], path: Path) -> None:
     plt.close(figure)
 
 
-INTRODUCTION = """# Calibration: what mending the teacher's answers gains
-
-`calibration="temperature"` raises the teacher's distributions to one power, `"isotonic"` maps each class's probability;
-both are fitted by labels on the out-of-fold answers. Gains are over `calibration=None`, positive is better; means over
-data sets, t-intervals over seeds. KL is to the teacher as it is: a calibrated lesson moves the student away from it by
-intention. Data sets: {datasets}; {train} training rows, at most {test} test rows, {seeds} seeds. Teacher: soft vote of
-{n_trees} extremely randomised trees and {n_rounds} LightGBM rounds of 31 leaves. Students as in `quality.md`.
-"""
+INTRODUCTION = """`calibration="temperature"` raises the teacher's distributions to one power, `"isotonic"` maps each
+class's probability; both are fitted by labels on the out-of-fold answers. Gains are over `calibration=None`, positive
+is better; means over data sets, t-intervals over seeds. KL is to the teacher as it is: a calibrated lesson moves the
+student away from it by intention. Data sets: {datasets}; {train} training rows, at most {test} test rows, {seeds}
+seeds. Teacher: soft vote of {n_trees} extremely randomised trees and {n_rounds} LightGBM rounds of 31 leaves. Students
+as in `quality.md`."""
 
 
 def report(lines: list[dict[str, Any]], folder: Path, command: str) -> str:
     """Write ``calibration.md`` and ``calibration.png``; return the text."""
     picture(lines, folder / "calibration.png")
     settings = lines[0]["settings"]
+    introduction = INTRODUCTION.format(
+        datasets=", ".join(dict.fromkeys(line["dataset"] for line in lines)),
+        train=settings["rows"][0],
+        test=settings["rows"][1],
+        seeds=len({line["seed"] for line in lines}),
+        n_trees=settings["n_trees"],
+        n_rounds=settings["n_rounds"],
+    )
     text = "\n".join(
         [
-            INTRODUCTION.format(
-                datasets=", ".join(dict.fromkeys(line["dataset"] for line in lines)),
-                train=settings["rows"][0],
-                test=settings["rows"][1],
-                seeds=len({line["seed"] for line in lines}),
-                n_trees=settings["n_trees"],
-                n_rounds=settings["n_rounds"],
-            ),
-            "![gains](calibration.png)\n",
+            "# Calibration: what mending the teacher's answers gains\n",
+            paragraph(introduction),
+            "\n![gains](calibration.png)\n",
             "## Gains\n",
             table(lines),
             "\n## Levels\n",

@@ -14,7 +14,7 @@ The environment variable ``SKDISTILL_QUICK`` cuts the table down to 6,000 rows a
 # The table
 # ---------
 # The eight categorical columns become indicators, a missing entry being a level of its own; numbers stay as they are.
-# All models see the same 102 columns (fewer in quick mode), so that the times below are the models' own.
+# All models see the same columns, so that the times below are the models' own.
 
 import os
 import pickle

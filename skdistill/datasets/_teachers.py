@@ -84,9 +84,7 @@ class TruthTeacher(ClassifierMixin, BaseEstimator):
         self.classes = classes
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self, X: ArrayLike, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
-    ) -> "TruthTeacher":
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> "TruthTeacher":
         """Check the columns and labels; learn nothing.
 
         Parameters

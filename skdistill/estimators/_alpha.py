@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import check_scoring, get_scorer
+from sklearn.metrics import get_scorer
 from sklearn.utils.parallel import Parallel, delayed
 
 from skdistill.fidelity._scorer import FIDELITY_SCORINGS, FidelityScorer
@@ -101,8 +102,8 @@ def known_scorer(scoring: str, own: tuple[str, ...]) -> Any:
         return get_scorer(scoring)
     except ValueError:
         raise ValueError(
-            f"scoring must be the name of a scorer, or a scorer, got {scoring!r}. Use {', '.join(map(repr, own))} or one "
-            "of sklearn.metrics.get_scorer_names()."
+            f"scoring must be the name of a scorer, or a scorer, got {scoring!r}. Use {', '.join(map(repr, own))} or "
+            "one of sklearn.metrics.get_scorer_names()."
         ) from None
 
 
@@ -197,7 +198,9 @@ def label_trial(
 
 
 def fidelity_trial(scorer: FidelityScorer, view: Any, X: Any, answer: TeacherResponse, weight: np.ndarray) -> Trial:
-    """Score a classifier on held-out rows by its teacher's answers about them, given out of fold."""
+    """Score a classifier on held-out rows by its teacher's answers about them, given out of fold, or a scorer's own."""
+    if scorer.teacher is not None:
+        return Trial(scorer(view, X, sample_weight=weight), None, None, weight)
     return Trial(scorer.compare(answer, view.predict_proba(X), weight), None, None, weight)
 
 
@@ -211,6 +214,8 @@ def value_trial(view: Any, X: Any, y: np.ndarray, weight: np.ndarray, scoring: A
 
 
 def scored(scoring: Any, view: Any, X: Any, y: np.ndarray, weight: np.ndarray | None) -> float:
-    """Call a scikit-learn scorer, with weights only when there are any."""
-    scorer = check_scoring(view, scoring)
-    return float(scorer(view, X, y) if weight is None else scorer(view, X, y, sample_weight=weight))
+    """Call a scikit-learn scorer, with weights if there are any and it takes them."""
+    scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
+    if weight is None or "sample_weight" not in signature(getattr(scorer, "_score_func", scorer)).parameters:
+        return float(scorer(view, X, y))
+    return float(scorer(view, X, y, sample_weight=weight))

@@ -34,6 +34,7 @@ from skdistill.estimators._inputs import (
     check_estimators,
     check_rows,
     count_synthetic,
+    halves,
     make_splits,
     teacher_fit_params,
 )
@@ -210,6 +211,9 @@ class BaseDistilled(ABC, BaseEstimator):
         def ask_more(teacher: Any, train: np.ndarray) -> Asked:
             return self._ask_further(teacher, rows, train, plan)
 
+        def halve(train: np.ndarray) -> np.ndarray:
+            return halves(rows, train, classification=self._task == "classification")
+
         further = self.alpha == "auto" and self._has_further(plan, rows)
         # What a fold's teacher does with further rows is a closure, which a cache cannot tell from another one.
         run = run_jobs if further else check_memory(self.memory).cache(run_jobs, ignore=["n_jobs", "verbose"])
@@ -217,7 +221,7 @@ class BaseDistilled(ABC, BaseEstimator):
             plan.teacher,
             rows.X_teacher,
             rows.y,
-            plan_jobs(plan.splits, trials=self._labels_judge(), in_sample=self.cv is None),
+            plan_jobs(plan.splits, trials=self._labels_judge(), in_sample=self.cv is None, halve=halve),
             task=self._task,
             classes=getattr(self, "classes_", None),
             params=params,

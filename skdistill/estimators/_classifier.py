@@ -54,8 +54,8 @@ class DistilledClassifier(ClassifierMixin, BaseDistilled):
         Classifier, or regressor of logits; a pipeline that ends in one; a search over one.
     temperature : float, default=1.0
         The teacher's distributions are ``softmax(logits / temperature)``. A student that learns from them alone
-        (alpha = 1) is brought back to temperature 1 at predict. Boosted trees and nets learn the soft and the hard term
-        at their own temperatures; every other student with 0 < alpha < 1 is fitted on the mixture of the softened
+        (alpha = 1) is brought back to temperature 1 at predict. LightGBM, XGBoost and nets learn the soft and the hard
+        term at their own temperatures; every other student with 0 < alpha < 1 is fitted on the mixture of the softened
         answer and the label, read at temperature 1.
     alpha : float or "auto", default="auto"
         Weight of the teacher's term, in [0, 1]; that of the labels is 1 - alpha. Each term is a mean over its rows.
@@ -103,7 +103,7 @@ class DistilledClassifier(ClassifierMixin, BaseDistilled):
         The classes.
     n_features_in_ : int
         Number of columns of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if X has any.
     soft_targets_ : str
         The route taken.

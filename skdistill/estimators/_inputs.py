@@ -19,6 +19,7 @@ from skdistill._validation import (
     weight_params,
 )
 from skdistill.response import row_folds
+from skdistill.response._collect import is_frozen
 from skdistill.response._crossfit import Splits
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "check_estimators",
     "check_rows",
     "count_synthetic",
+    "halves",
     "make_splits",
     "teacher_fit_params",
 ]
@@ -223,13 +225,20 @@ def make_splits(cv: Any, rows: Labelled, params: Mapping[str, Any], *, classific
     return [(train[train >= 0], test[test >= 0]) for train, test in mapped]
 
 
+def halves(rows: Labelled, train: np.ndarray, *, classification: bool) -> np.ndarray:
+    """Tell which of two halves each training row is in, by what rows hold."""
+    weight = None if rows.weight is None else rows.weight[train]
+    stratify = classification and np.unique(rows.y[train], return_counts=True)[1].max() > 1
+    return row_folds(safe_indexing(rows.X, train), rows.y[train], 2, stratify=stratify, sample_weight=weight) == 0
+
+
 def _warn_of_rare_classes(y: np.ndarray, n_folds: int) -> None:
     classes, counts = np.unique(y, return_counts=True)
     rare = classes[counts < n_folds]
     if len(rare) and counts.max() >= n_folds:
         warnings.warn(
-            f"The class {rare.tolist()[0]!r} has {int(counts[counts < n_folds][0])} rows, fewer than cv={n_folds} folds, so "
-            "some teachers of cross-fitting see little or nothing of it. Lower cv, or pass a fitted teacher as "
+            f"The class {rare.tolist()[0]!r} has {int(counts[counts < n_folds][0])} rows, fewer than cv={n_folds} folds, "
+            "so some teachers of cross-fitting see little or nothing of it. Lower cv, or pass a fitted teacher as "
             "FrozenEstimator(teacher).",
             UserWarning,
             stacklevel=5,
@@ -240,6 +249,8 @@ def teacher_fit_params(teacher: Any, rows: Labelled, routed: Mapping[str, Any] |
     """Return the fit parameters of the teacher: what metadata routing says, else the weights if it takes them."""
     if routed is not None:
         return rows.cut(routed)
+    if is_frozen(teacher):
+        return {}
     params = weight_params(teacher, rows.weight)
     if rows.weight is not None and not params:
         warnings.warn(

@@ -81,7 +81,7 @@ class DistilledRegressor(RegressorMixin, BaseDistilled):
         The fitted student, of its own class: what leaves for production.
     n_features_in_ : int
         Number of columns of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if X has any.
     alpha_ : float
         Weight of the teacher's term; 0 after "auto" means that the teacher was declined.

@@ -43,7 +43,7 @@ class HeldNetClassifier(ClassifierMixin, BaseEstimator):
         The classes.
     n_features_in_ : int
         Number of features seen during fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of features seen during fit, where they all are strings.
 
     Examples
@@ -224,7 +224,7 @@ class HeldNetRegressor(RegressorMixin, BaseEstimator):
         The fitted net.
     n_features_in_ : int
         Number of features seen during fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of features seen during fit, where they all are strings.
 
     Examples

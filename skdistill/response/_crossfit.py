@@ -55,7 +55,9 @@ class CrossFit:
     results: dict[int, Any]
 
 
-def plan_jobs(splits: Splits, *, trials: bool, in_sample: bool = False) -> list[Job]:
+def plan_jobs(
+    splits: Splits, *, trials: bool, in_sample: bool = False, halve: Callable[[np.ndarray], np.ndarray] | None = None
+) -> list[Job]:
     """Decide which teachers have to be fitted.
 
     A student on trial is judged on the labels of one fold. The out-of-fold answers about its training rows come from
@@ -70,6 +72,9 @@ def plan_jobs(splits: Splits, *, trials: bool, in_sample: bool = False) -> list[
         Whether students will be tried fold by fold and judged on labels.
     in_sample : bool, default=False
         Whether teachers answer about their own training rows; then only trials need any fit here.
+    halve : callable, default=None
+        ``halve(train)`` tells as a mask which training rows are in the first half, where there are two folds only;
+        None takes every second one.
 
     Returns
     -------
@@ -87,8 +92,9 @@ def plan_jobs(splits: Splits, *, trials: bool, in_sample: bool = False) -> list[
         return jobs
     for fold, (train, _) in enumerate(splits):
         # Two folds leave nothing outside a pair, so each training part is halved.
-        for half, other in ((train[::2], train[1::2]), (train[1::2], train[::2])):
-            jobs.append(Job(half, ((fold, other),), None))
+        first = np.arange(len(train)) % 2 == 0 if halve is None else halve(train)
+        for half in (first, ~first):
+            jobs.append(Job(train[half], ((fold, train[~half]),), None))
     return jobs
 
 

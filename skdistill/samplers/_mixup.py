@@ -82,13 +82,13 @@ class MixupSampler(BaseSampler):
 
     Attributes
     ----------
-    is_categorical_ : ndarray of shape (n_features_in_,), bool
+    is_categorical_ : ndarray of shape (n_features,), bool
         Which columns are handled as categories.
     n_rows_in_ : int
         Number of rows seen in `fit`.
     n_features_in_ : int
         Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, where all of them are strings.
 
     See Also
