@@ -124,7 +124,7 @@ SITUATIONS = """- **A**: all training rows are labelled.
 """
 INTRODUCTION = """Data sets: {datasets}; {train} training rows, at most {test} test rows, {seeds} seeds. Teacher: soft
 vote of {n_trees} extremely randomised trees and {n_rounds} LightGBM rounds of 31 leaves. Students as in `quality.md`;
-nets in A, B at 10 % and C. Positive gains are better, also for the log-loss."""
+nets in B at 10 %, frozen teacher, and in C. Positive gains are better, also for the log-loss."""
 
 
 def _place(situation: str) -> tuple[str, float, str]:

@@ -237,7 +237,7 @@ def _warn_of_rare_classes(y: np.ndarray, n_folds: int) -> None:
     rare = classes[counts < n_folds]
     if len(rare) and counts.max() >= n_folds:
         warnings.warn(
-            f"The class {rare.tolist()[0]!r} has {int(counts[counts < n_folds][0])} rows, fewer than cv={n_folds} folds, "
+            f"The class {rare.tolist()[0]!r} has {int(counts[counts < n_folds][0])} rows, fewer than cv={n_folds}, "
             "so some teachers of cross-fitting see little or nothing of it. Lower cv, or pass a fitted teacher as "
             "FrozenEstimator(teacher).",
             UserWarning,
