@@ -159,10 +159,12 @@ def ours(**settings: Any) -> Callable[[Bench, str], Any]:
 
 
 FIDELITY_AIM = {"scoring": "neg_predictive_kl", "sampler": "munge", "n_synthetic": N_SYNTHETIC}
+AGREEMENT_AIM = {**FIDELITY_AIM, "scoring": "agreement"}
 METHODS: dict[str, Callable[[Bench, str], Any]] = {
     "hard": hard,
     "default": ours(),
     "fidelity": ours(**FIDELITY_AIM),
+    "agreement": ours(**AGREEMENT_AIM),
     "accuracy": ours(scoring="accuracy"),
     "soft_oof": ours(alpha=1.0),
     "naive_soft": ours(alpha=1.0, cv=None),
@@ -173,6 +175,7 @@ METHODS: dict[str, Callable[[Bench, str], Any]] = {
 }
 SETTINGS: dict[str, dict[str, Any]] = {
     "fidelity": FIDELITY_AIM,
+    "agreement": AGREEMENT_AIM,
     "accuracy": {"scoring": "accuracy"},
     "soft_oof": {"alpha": 1.0},
     "naive_soft": {"alpha": 1.0, "cv": None},

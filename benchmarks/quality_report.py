@@ -26,6 +26,7 @@ from benchmarks._statistics import (
 RIVALS = ("hard", "teacher_hard", "naive_soft", "autogluon_munge", "autogluon_spunge")
 IMODELS = ("imodels", "imodels_shrunk")
 ALL_RIVALS = (*RIVALS, "trustee", *IMODELS)
+OURS = ("default", "accuracy", "fidelity", "agreement", "soft_oof")
 # Columns of the rank tables: imodels distils two classes only, so it is ranked in a column of its own.
 RANKED = {
     "tree": ("tree", (*RIVALS, "trustee")),
@@ -34,7 +35,7 @@ RANKED = {
     "lightgbm": ("lightgbm", RIVALS),
     "net": ("net", RIVALS),
 }
-AIMS = {"accuracy": "accuracy", "log_loss": "default", "agreement": "fidelity", "kl": "fidelity"}
+AIMS = {"accuracy": "accuracy", "log_loss": "default", "agreement": "agreement", "kl": "fidelity"}
 NAMES = {
     "hard": "hard labels",
     "teacher_hard": "teacher's hard labels",
@@ -47,7 +48,8 @@ NAMES = {
     "imodels_shrunk": "imodels, shrunk tree",
     "default": "ours, default",
     "accuracy": "ours for accuracy",
-    "fidelity": "ours for fidelity",
+    "fidelity": "ours for fidelity (KL)",
+    "agreement": "ours for agreement",
     "limit": "limit of the family",
 }
 GREATER = {"accuracy": 1.0, "agreement": 1.0, "log_loss": -1.0, "kl": -1.0, "js": -1.0}
@@ -173,8 +175,40 @@ def ways(cells: Cells, datasets: Sequence[str], family: str, method: str) -> dic
     return shares
 
 
+def goal_table(cells: Cells, datasets: Sequence[str], rows: list[dict[str, Any]]) -> str:
+    """The goals, and where they are missed."""
+    lines = []
+    for metric in ("accuracy", "log_loss"):
+        line = [f"no cell worse than hard labels in {metric.replace('_', '-')} (Holm, p < .05)"]
+        for family in FAMILIES:
+            part = [row for row in rows if row["family"] == family]
+            bad = sum(row[f"{metric}_holm"] < SIGNIFICANT and row[metric].mean < 0 for row in part)
+            line.append(f"yes: 0 of {len(part)}" if not bad else f"**no: {bad} of {len(part)}**")
+        lines.append(line)
+    line = ["for fidelity, at least 80 % of the way to the limit in KL (median)"]
+    for family in FAMILIES:
+        shares = list(ways(cells, datasets, family, "fidelity").values())
+        middle = float(np.median(shares)) if shares else float("nan")
+        line.append(f"yes: {middle:.0%}" if middle >= 0.8 else f"**no: {middle:.0%}**")
+    lines.append(line)
+    for metric in AIMS:
+        line = [f"first in mean rank for {'KL' if metric == 'kl' else metric.replace('_', '-')}, at its own aim"]
+        for family in FAMILIES:
+            found, _ = ranks(cells, datasets, family, metric, RANKED[family][1])
+            ordered = sorted(found, key=lambda method: found[method])
+            own = AIMS[metric]
+            if not found:
+                line.append("-")
+            elif found[own] == found[ordered[0]]:
+                line.append(f"yes: {found[own]:.2f}")
+            else:
+                line.append(f"**no: {found[own]:.2f}**, {NAMES[ordered[0]]} {found[ordered[0]]:.2f}")
+        lines.append(line)
+    return markdown(["goal", *FAMILIES], lines)
+
+
 def way_summary(cells: Cells, datasets: Sequence[str]) -> str:
-    methods = [m for m in ("fidelity", "soft_oof", "default", "accuracy", *ALL_RIVALS[1:]) if _present(cells, m)]
+    methods = [m for m in (*OURS, *ALL_RIVALS[1:]) if _present(cells, m)]
     head = ["method", *FAMILIES]
     lines = []
     for method in methods:
@@ -250,7 +284,7 @@ def rank_table(cells: Cells, datasets: Sequence[str], metric: str) -> str:
 
 def gap_table(cells: Cells, datasets: Sequence[str]) -> str:
     """Share of the accuracy that the teacher has over the plain student that a method gives the student."""
-    methods = [m for m in ("accuracy", "default", "fidelity", "soft_oof", *ALL_RIVALS[1:]) if _present(cells, m)]
+    methods = [m for m in (*OURS, *ALL_RIVALS[1:]) if _present(cells, m)]
     lines = []
     for method in methods:
         line = [NAMES[method]]
@@ -282,7 +316,7 @@ def gaps(cells: Cells, datasets: Sequence[str], family: str, method: str) -> lis
 
 
 def mean_table(cells: Cells, datasets: Sequence[str], family: str) -> str:
-    methods = ["hard", "default", "accuracy", "fidelity", "soft_oof", *ALL_RIVALS[1:], "limit"]
+    methods = ["hard", *OURS, *ALL_RIVALS[1:], "limit"]
     lines = []
     for method in methods:
         here = [(d, seeds) for d in datasets if (seeds := seeds_of(cells, d, family, [method]))]
@@ -333,16 +367,17 @@ def picture(cells: Cells, datasets: Sequence[str], rows: list[dict[str, Any]], p
     plt.close(figure)
 
 
-INTRODUCTION = """Teacher: soft vote of 150 extremely randomised trees and 60 LightGBM rounds of 31 leaves, fitted
-once per data set and seed. Students: a tree of 64 leaves; a logistic regression on standardised columns; 100 LightGBM
+INTRODUCTION = """Teacher: soft vote of 150 extremely randomised trees and 60 LightGBM rounds of 31 leaves, fitted once
+per data set and seed. Students: a tree of 64 leaves; a logistic regression on standardised columns; 100 LightGBM
 rounds of 15 leaves; a skorch perceptron with two layers of 64 units, 20 epochs of Adam, on standardised columns. Rows:
 {rows}. All numbers are on test rows. Methods: **ours, default** is `DistilledClassifier(teacher, student)`; **for
-accuracy** adds `scoring="accuracy"`; **for fidelity** adds `{fidelity}`. "Teacher's hard labels" are its out-of-fold
-classes; soft labels "in-sample" are its answers about its own training rows, alpha 1; AutoGluon's recipe is true labels
-on the real rows and the teacher's soft labels on synthetic ones ({n_synthetic:g}x MUNGE rows, or 5x rows of its own
-`spunge`), learnt by our routes; Trustee and imodels, for trees only, ran in an environment of their own with the same
-rows and teacher's answers (see `benchmarks/README.md`; imodels distils two classes only). Fits that several methods
-share are made once, so this run times nothing: see `cost.md`."""
+accuracy** adds `scoring="accuracy"`; **for fidelity** adds `{fidelity}`, **for agreement** the same with
+`scoring="agreement"`. "Teacher's hard labels" are its out-of-fold classes; soft labels "in-sample" are its answers
+about its own training rows, alpha 1; AutoGluon's recipe is true labels on the real rows and the teacher's soft labels
+on synthetic ones ({n_synthetic:g}x MUNGE rows, or 5x rows of its own `spunge`), learnt by our routes; Trustee and
+imodels, for trees only, ran in an environment of their own with the same rows and teacher's answers (see
+`benchmarks/README.md`; imodels distils two classes only). Fits that several methods share are made once, so this run
+times nothing: see `cost.md`."""
 
 
 def report(lines: list[dict[str, Any]], folder: Path, command: str, fidelity: dict[str, Any]) -> str:
@@ -361,6 +396,8 @@ def report(lines: list[dict[str, Any]], folder: Path, command: str, fidelity: di
     parts = [
         "# Quality: students of one teacher, against plain labels and against other recipes\n",
         paragraph(introduction),
+        "\n## Goals\n",
+        goal_table(cells, datasets, rows),
         "\n![differences](quality.png)\n",
         *harm_section(cells, datasets, rows),
         *way_section(cells, datasets),

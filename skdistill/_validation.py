@@ -106,6 +106,7 @@ def check_same_columns(name: str, rows: Any, X: Any) -> None:
                 f"{name} must have the columns of X in the same order; missing: {missing}, unknown: {unknown}. "
                 f"Select them with {name}[X.columns]."
             )
+        _check_categories(name, rows, X)
         return
     if (expected is None) != (got is None):
         raise ValueError(
@@ -116,6 +117,19 @@ def check_same_columns(name: str, rows: Any, X: Any) -> None:
         raise ValueError(
             f"{name} must have the {num_features(X)} columns of X, got {num_features(rows)}. Select the same columns."
         )
+
+
+def _check_categories(name: str, rows: Any, X: Any) -> None:
+    for column in X.columns:
+        known = getattr(getattr(X[column], "cat", None), "categories", None)
+        if known is None:
+            continue
+        strange = [value for value in rows[column].dropna().unique().tolist() if value not in known]
+        if strange:
+            raise ValueError(
+                f"{name} must have the categories of X, got {strange[:5]!r} besides in column {column!r}. Leave these "
+                "rows out, or give the column of X a dtype with all categories."
+            )
 
 
 def refuse_missing(X: Any, roles: Mapping[str, Any]) -> None:
@@ -185,7 +199,9 @@ def as_rows(X: Any) -> Any:
 
 
 def stack_rows(first: Any, more: Any) -> Any:
-    """Put further rows below the first ones, in the first ones' container, types and categories.
+    """Put further rows below the first ones, in the first ones' container and categories.
+
+    Numbers take a type that holds both, so that nothing is rounded.
 
     Parameters
     ----------
@@ -201,10 +217,14 @@ def stack_rows(first: Any, more: Any) -> Any:
         return sparse.vstack([first, more]).asformat(getattr(first, "format", "csr"))
     if hasattr(first, "iloc"):
         pandas = _module_of(first)
-        return pandas.concat([first, more[first.columns].astype(first.dtypes.to_dict())], ignore_index=True)
+        kept = {name: dtype for name, dtype in first.dtypes.to_dict().items() if not hasattr(dtype, "kind") or
+                dtype.kind not in "biuf"}
+        return pandas.concat([first, more[first.columns].astype(kept)], ignore_index=True)
     if hasattr(first, "vstack"):
-        return first.vstack(more.select(first.columns).cast(dict(first.schema)))
-    return np.concatenate([np.asarray(first), np.asarray(more).astype(np.asarray(first).dtype, copy=False)])
+        polars = _module_of(first)
+        kept = {name: dtype for name, dtype in first.schema.items() if not dtype.is_numeric()}
+        return polars.concat([first, more.select(first.columns).cast(kept)], how="vertical_relaxed")
+    return np.concatenate([np.asarray(first), np.asarray(more)])
 
 
 def _module_of(table: Any) -> Any:
@@ -232,6 +252,6 @@ def weight_params(estimator: Any, weights: np.ndarray | None) -> dict[str, Any]:
         name, last = estimator.steps[-1]
         return {f"{name}__{key}": value for key, value in weight_params(last, weights).items()}
     # These hand their fit parameters on, whether or not the learner inside takes them.
-    inside = isinstance(estimator, BaseSearchCV | MultiOutputRegressor)
-    target = estimator.estimator if inside else estimator
-    return {"sample_weight": weights} if has_fit_parameter(target, "sample_weight") else {}
+    if isinstance(estimator, BaseSearchCV | MultiOutputRegressor):
+        return weight_params(estimator.estimator, weights)
+    return {"sample_weight": weights} if has_fit_parameter(estimator, "sample_weight") else {}

@@ -316,7 +316,7 @@ class BaseDistilled(ABC, BaseEstimator):
                 f"The student requests the metadata {sorted(for_student)} for fit, which cannot follow soft targets "
                 "and further rows. Withdraw the request (set_fit_request) or fix the value as one of its parameters."
             )
-        return Bunch(teacher=routed.teacher.fit, splitter=routed.splitter.split if "splitter" in routed else None)
+        return Bunch(teacher=routed.teacher.fit, splitter=routed.splitter.split if hasattr(self.cv, "split") else None)
 
     def __sklearn_tags__(self) -> Tags:
         """Derive the tags from teacher and student: what both can take."""

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from sklearn import config_context
+from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
 
-from skdistill._sklearn import num_samples
+from skdistill._sklearn import BaseSearchCV, num_samples, safe_indexing
 from skdistill.students._repetition import fit_values
 from skdistill.students._resolve import through_transformers
+from skdistill.students._search import check_refits
 
 __all__ = ["fit_value_student", "mixed_values"]
 
@@ -84,4 +87,25 @@ def fit_value_student(
         return student
     if fit_last is not None:
         return fit_last(student, X, target, weight)
+    if isinstance(student, BaseSearchCV):
+        return _fit_value_search(student, X, target, weight, n_original, random_state)
     return fit_values(student, X, target, weight, random_state)
+
+
+def _fit_value_search(
+    search: BaseSearchCV, X: Any, target: np.ndarray, weight: np.ndarray, n_original: int, random_state: int | None
+) -> BaseSearchCV:
+    """Run a search on the original rows; further ones are in every training part and in no test part."""
+    check_refits(search)
+    given = search.cv
+    original, further = np.arange(n_original), np.arange(n_original, len(target))
+    splitter = check_cv(5 if given is None else given, target[original], classifier=False)
+    search.cv = [
+        (np.concatenate([train, further]), test)
+        for train, test in splitter.split(safe_indexing(X, original), target[original])
+    ]
+    # These weights are those of the loss, not metadata of the user's that could be requested or not.
+    with config_context(enable_metadata_routing=False):
+        fit_values(search, X, target, weight, random_state)
+    search.cv = given
+    return search

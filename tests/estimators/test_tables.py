@@ -77,8 +77,9 @@ def test_names_of_columns(make, alpha):
     np.testing.assert_array_equal(model.predict_proba(frame), plain.predict_proba(NUMBERS))
     with pytest.raises(ValueError, match="feature names should match"):
         model.predict(make({name: NUMBERS[:, j] for j, name in enumerate(["a", "b", "d"])}))
-    with pytest.warns(UserWarning, match="X does not have valid feature names, but DistilledClassifier"):
+    with pytest.warns(UserWarning, match="X does not have valid feature names") as caught:
         model.predict(NUMBERS)
+    assert "DistilledClassifier was fitted with feature names" in str(caught[0].message)
 
 
 @pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame], ids=["pandas", "polars"])
@@ -125,12 +126,31 @@ def test_categories_that_both_learners_handle():
     model = DistilledClassifier(boosted(), boosted(random_state=0), alpha=0.5, cv=3, random_state=0)
     model.fit(frame, LABELS, X_unlabeled=mixed(40, seed=1).drop(columns="city"))
     assert model.score(frame, LABELS) > 0.8
-    # A category that only the further rows know has no column in X.
     strange = mixed(40, seed=1).drop(columns="city")
     strange["colour"] = strange["colour"].cat.add_categories("pink")
+    np.testing.assert_array_equal(
+        clone(model).fit(frame, LABELS, X_unlabeled=strange).predict_proba(frame), model.predict_proba(frame)
+    )
     strange.loc[0, "colour"] = "pink"
-    student_rows = clone(model).fit(frame, LABELS, X_unlabeled=strange)
-    assert student_rows.predict(frame).shape == (N,)
+    with pytest.raises(ValueError, match=r"categories of X, got \['pink'\] besides in column 'colour'. Leave these"):
+        clone(model).fit(frame, LABELS, X_unlabeled=strange)
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame, lambda columns: np.column_stack(list(columns.values()))])
+def test_further_rows_are_not_rounded_to_the_types_of_x(make):
+    whole = {"a": np.arange(40), "b": np.arange(40)[::-1]}
+    halves = {name: values[:39] + 0.5 for name, values in whole.items()}
+    y = np.arange(40) % 2
+    seen = []
+
+    class Watching(DecisionTreeClassifier):
+        def fit(self, X, y, sample_weight=None):
+            seen.append(np.asarray(X))
+            return super().fit(X, y, sample_weight)
+
+    teacher = GaussianNB()
+    DistilledClassifier(teacher, Watching(criterion="entropy"), alpha=1.0).fit(make(whole), y, X_unlabeled=make(halves))
+    assert set(seen[0][:, 0]) == set(whole["a"]) | set(halves["a"])
 
 
 def test_values_from_mixed_tables():
