@@ -217,8 +217,11 @@ def stack_rows(first: Any, more: Any) -> Any:
         return sparse.vstack([first, more]).asformat(getattr(first, "format", "csr"))
     if hasattr(first, "iloc"):
         pandas = _module_of(first)
-        kept = {name: dtype for name, dtype in first.dtypes.to_dict().items() if not hasattr(dtype, "kind") or
-                dtype.kind not in "biuf"}
+        kept = {
+            name: dtype
+            for name, dtype in first.dtypes.to_dict().items()
+            if not hasattr(dtype, "kind") or dtype.kind not in "biuf"
+        }
         return pandas.concat([first, more[first.columns].astype(kept)], ignore_index=True)
     if hasattr(first, "vstack"):
         polars = _module_of(first)

@@ -45,8 +45,7 @@ def is_private_sklearn(module, name):
 
 def calls_print(source):
     return any(
-        isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"
-        for node in ast.walk(ast.parse(source))
+        isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print" for node in ast.walk(ast.parse(source))
     )
 
 
@@ -74,9 +73,7 @@ def test_text_is_finished_and_knows_no_machine(name):
 
 
 def test_checks_can_fail():
-    source = (
-        "from . import a\nimport torch.nn\nfrom sklearn.base import _fit_context\nimport_optional('skorch')\n"
-    )
+    source = "from . import a\nimport torch.nn\nfrom sklearn.base import _fit_context\nimport_optional('skorch')\n"
     found = list(imports(source))
     assert found == [(".", "a"), ("torch.nn", ""), ("sklearn.base", "_fit_context"), ("skorch", "")]
     assert [is_private_sklearn(*pair) for pair in found] == [False, False, True, False]

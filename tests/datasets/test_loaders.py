@@ -145,9 +145,7 @@ def test_without_the_package_the_error_names_the_command(load, monkeypatch):
 
 
 def test_a_package_without_the_file_is_told_apart():
-    with pytest.raises(
-        OptionalDependencyError, match=r"tester .* 'skdistill', but it is installed without a/b\.c"
-    ):
+    with pytest.raises(OptionalDependencyError, match=r"tester .* 'skdistill', but it is installed without a/b\.c"):
         _loaders.package_file("skdistill", "a", "b.c", caller="tester", requirement="skdistill")
 
 

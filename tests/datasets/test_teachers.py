@@ -143,9 +143,7 @@ def test_classes_may_be_strings_in_any_order():
     np.testing.assert_array_equal(named.proba, plain.proba)
     np.testing.assert_array_equal(named.y, np.array(["c", "a", "b"])[plain.y])
     assert named.teacher.classes_.tolist() == ["c", "a", "b"]
-    np.testing.assert_array_equal(
-        named.teacher.predict(named.X), named.teacher.classes_[plain.proba.argmax(1)]
-    )
+    np.testing.assert_array_equal(named.teacher.predict(named.X), named.teacher.classes_[plain.proba.argmax(1)])
 
 
 def test_the_teacher_fits_clones_freezes_and_pickles():

@@ -44,7 +44,14 @@ class Truth(ClassifierMixin, BaseEstimator):
 
 
 def trials(rows, hits=None):
-    return [Trial(float(np.mean(rows)), np.asarray(rows, float), None if hits is None else np.asarray(hits), np.ones(len(rows)))]
+    return [
+        Trial(
+            float(np.mean(rows)),
+            np.asarray(rows, float),
+            None if hits is None else np.asarray(hits),
+            np.ones(len(rows)),
+        )
+    ]
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.25, 1.0])
@@ -127,8 +134,11 @@ def test_a_teacher_who_knows_is_followed(noisy):
 def test_a_teacher_with_nothing_to_give_is_declined(noisy, teacher):
     X, y = noisy
     model = DistilledClassifier(teacher, LogisticRegression())
-    with pytest.warns(DistillationDeclinedWarning, match=r"has nothing to give the student LogisticRegression under "
-                      r"scoring='neg_log_loss'.*alpha_scores_.*alpha_=0.*Fix alpha.*X_unlabeled"):
+    with pytest.warns(
+        DistillationDeclinedWarning,
+        match=r"has nothing to give the student LogisticRegression under "
+        r"scoring='neg_log_loss'.*alpha_scores_.*alpha_=0.*Fix alpha.*X_unlabeled",
+    ):
         model.fit(X, y)
     assert model.alpha_ == 0.0
     np.testing.assert_array_equal(model.predict_proba(X), LogisticRegression().fit(X, y).predict_proba(X))
@@ -192,7 +202,9 @@ def test_how_often_the_teacher_is_fitted(noisy, params, fits):
     DistilledClassifier(Counting(), DecisionTreeClassifier(max_depth=2), **params).fit(X, y)
     assert Counting.fits == fits
     Counting.fits = 0
-    DistilledClassifier(FrozenEstimator(GaussianNB().fit(X, y)), DecisionTreeClassifier(max_depth=2), **params).fit(X, y)
+    DistilledClassifier(FrozenEstimator(GaussianNB().fit(X, y)), DecisionTreeClassifier(max_depth=2), **params).fit(
+        X, y
+    )
     assert Counting.fits == 0
 
 

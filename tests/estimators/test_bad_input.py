@@ -98,7 +98,11 @@ def refuses(model, error, words, X=X, y=Y, **arguments):
 @pytest.mark.parametrize(
     ("params", "error", "words"),
     [
-        ({"teacher": LabelsOnly()}, TeacherError, ["LabelsOnly", "neither predict_proba nor", "CalibratedClassifierCV"]),
+        (
+            {"teacher": LabelsOnly()},
+            TeacherError,
+            ["LabelsOnly", "neither predict_proba nor", "CalibratedClassifierCV"],
+        ),
         ({"teacher": "forest"}, TypeError, ["teacher", "estimator with fit", "got str", "Pass an estimator"]),
         ({"teacher": LogisticRegression}, TypeError, ["teacher", "got the class", "teacher=LogisticRegression()"]),
         ({"student": None}, TypeError, ["student", "estimator with fit", "NoneType"]),
@@ -185,10 +189,20 @@ def test_parameters_of_the_classifier(params, error, words):
         ({"y": Y[:59]}, ["inconsistent numbers of samples", "60, 59"]),
         ({"y": np.arange(60) // 2}, ["cv=5", "a class of at least 5 rows", "the largest has 2", "Lower cv"]),
         ({"X": X[:, 0]}, ["Reshape your data"]),
-        ({"X": np.where(np.arange(180).reshape(60, 3) == 7, np.nan, X), "_params": {"teacher": LogisticRegression()}},
-         ["NaN", "teacher LogisticRegression cannot handle", "SimpleImputer", "HistGradientBoosting"]),
-        ({"X": np.where(np.arange(180).reshape(60, 3) == 7, np.nan, X), "_params": {"student": LogisticRegression()}},
-         ["NaN", "student LogisticRegression cannot handle", "Impute the rows first"]),
+        (
+            {
+                "X": np.where(np.arange(180).reshape(60, 3) == 7, np.nan, X),
+                "_params": {"teacher": LogisticRegression()},
+            },
+            ["NaN", "teacher LogisticRegression cannot handle", "SimpleImputer", "HistGradientBoosting"],
+        ),
+        (
+            {
+                "X": np.where(np.arange(180).reshape(60, 3) == 7, np.nan, X),
+                "_params": {"student": LogisticRegression()},
+            },
+            ["NaN", "student LogisticRegression cannot handle", "Impute the rows first"],
+        ),
     ],
 )
 def test_rows_of_the_classifier(arguments, words):
@@ -253,16 +267,25 @@ def test_tables_of_other_columns():
 
     frame = pd.DataFrame(X, columns=["a", "b", "c"])
     refuses(
-        distiller(), ValueError, ["X_unlabeled", "missing: ['c']", "unknown: ['d']", "X_unlabeled[X.columns]"],
-        X=frame, X_unlabeled=frame.rename(columns={"c": "d"}),
+        distiller(),
+        ValueError,
+        ["X_unlabeled", "missing: ['c']", "unknown: ['d']", "X_unlabeled[X.columns]"],
+        X=frame,
+        X_unlabeled=frame.rename(columns={"c": "d"}),
     )
-    refuses(distiller(), ValueError, ["X_unlabeled", "same kind of table", "ndarray", "Convert"], X=frame, X_unlabeled=X)
+    refuses(
+        distiller(), ValueError, ["X_unlabeled", "same kind of table", "ndarray", "Convert"], X=frame, X_unlabeled=X
+    )
 
 
 @pytest.mark.parametrize(
     ("params", "error", "words"),
     [
-        ({"student": DecisionTreeClassifier()}, StudentRouteError, ["must be a regressor", "Use a DistilledClassifier"]),
+        (
+            {"student": DecisionTreeClassifier()},
+            StudentRouteError,
+            ["must be a regressor", "Use a DistilledClassifier"],
+        ),
         ({"student": KMeans()}, StudentRouteError, ["must be a regressor", "got KMeans"]),
         ({"student": GridSearchCV(Ridge(), {}, refit=False)}, StudentRouteError, ["refit=False", "Set refit=True"]),
         ({"teacher": FrozenEstimator(Ridge())}, NotFittedError, ["frozen teacher Ridge is not fitted"]),
@@ -284,8 +307,10 @@ def test_parameters_of_the_regressor(params, error, words):
         ({"y": np.where(VALUES > 0, "a", "b")}, ["numeric"]),
         ({"y": None}, ["requires y to be passed"]),
         ({"X_teacher": X[:3]}, ["X_teacher", "got 3"]),
-        ({"y": np.stack([VALUES, VALUES], axis=1), "_params": {"student": SVR()}},
-         ["y has 2 outputs", "SVR learns one", "MultiOutputRegressor"]),
+        (
+            {"y": np.stack([VALUES, VALUES], axis=1), "_params": {"student": SVR()}},
+            ["y has 2 outputs", "SVR learns one", "MultiOutputRegressor"],
+        ),
     ],
 )
 def test_rows_of_the_regressor(arguments, words):
@@ -296,13 +321,20 @@ def test_rows_of_the_regressor(arguments, words):
 
 def test_a_teacher_of_another_number_of_outputs():
     teacher = FrozenEstimator(Ridge().fit(X, np.stack([VALUES, VALUES, VALUES], axis=1)))
-    with pytest.raises(InvalidResponseError, match=r"must predict 1 value\(s\) per row.*shape \(60, 3\). Use a teacher"):
+    with pytest.raises(
+        InvalidResponseError, match=r"must predict 1 value\(s\) per row.*shape \(60, 3\). Use a teacher"
+    ):
         of_values(teacher=teacher).fit(X, VALUES)
 
 
 def test_a_student_of_several_outputs_only():
     model = of_values(student=MultiOutputRegressor(Ridge()))
-    refuses(model, StudentRouteError, ["y has one output", "MultiOutputRegressor learns several", "Use a student of one output"], y=VALUES)
+    refuses(
+        model,
+        StudentRouteError,
+        ["y has one output", "MultiOutputRegressor learns several", "Use a student of one output"],
+        y=VALUES,
+    )
 
 
 @pytest.mark.parametrize("model", [distiller(), of_values()])

@@ -41,9 +41,7 @@ def test_scikit_learns_own_checks_but_for_weights(name):
     assert len(names) > 50
 
 
-@pytest.mark.parametrize(
-    "check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_distiller_")
-)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_distiller_"))
 @pytest.mark.parametrize("name", DISTILLERS)
 def test_our_checks(name, check):
     check(DISTILLERS[name])

@@ -77,9 +77,7 @@ REGRESSORS = {
     "pipelines": DistilledRegressor(
         make_pipeline(MaxAbsScaler(), ridge()), make_pipeline(MaxAbsScaler(), ridge()), alpha=0.5
     ),
-    "search": DistilledRegressor(
-        ridge(), GridSearchCV(DecisionTreeRegressor(), {"max_depth": [2]}, cv=2), alpha=0.5
-    ),
+    "search": DistilledRegressor(ridge(), GridSearchCV(DecisionTreeRegressor(), {"max_depth": [2]}, cv=2), alpha=0.5),
     "in-sample": DistilledRegressor(ridge(), DecisionTreeRegressor(max_depth=3), alpha=1.0, cv=None),
 }
 # These learners do not themselves take weights for repetitions, which scikit-learn knows of them.

@@ -129,7 +129,9 @@ def test_importances_by_permutation(model):
 def test_values_of_several_outputs(several):
     y = np.column_stack([VALUES, X[:, 0]]) if several else VALUES
     model = DistilledRegressor(
-        RandomForestRegressor(10), DecisionTreeRegressor(max_depth=4), scoring="neg_mean_squared_difference",
+        RandomForestRegressor(10),
+        DecisionTreeRegressor(max_depth=4),
+        scoring="neg_mean_squared_difference",
         random_state=0,
     )
     model.fit(X, y)

@@ -48,9 +48,11 @@ def totals(recorder, rows):
 @pytest.mark.parametrize("weighted", [False, True])
 def test_each_term_is_a_mean_over_its_rows(alpha, weighted):
     weight = RNG.uniform(0.5, 2.0, 80) if weighted else np.ones(80)
-    student = DistilledClassifier(TEACHER, Recorder(), alpha=alpha).fit(
-        X, Y, X_unlabeled=MORE, sample_weight=weight if weighted else None
-    ).student_
+    student = (
+        DistilledClassifier(TEACHER, Recorder(), alpha=alpha)
+        .fit(X, Y, X_unlabeled=MORE, sample_weight=weight if weighted else None)
+        .student_
+    )
     told = TEACHER.predict_proba(np.concatenate([X, MORE]))
     everyone = np.r_[weight, np.ones(50)]
     expected = alpha * told * (everyone / everyone.sum())[:, None]
@@ -131,9 +133,7 @@ def test_synthetic_rows_are_labelled_by_the_teacher(sampler, amount):
     assert (rows >= X.min(axis=0)).all()
     assert (rows <= X.max(axis=0)).all()
     told = totals(model.student_, rows[~known])
-    np.testing.assert_allclose(
-        told / told.sum(axis=1, keepdims=True), TEACHER.predict_proba(rows[~known]), atol=1e-4
-    )
+    np.testing.assert_allclose(told / told.sum(axis=1, keepdims=True), TEACHER.predict_proba(rows[~known]), atol=1e-4)
 
 
 def test_any_object_with_fit_and_sample():
@@ -184,8 +184,13 @@ def test_trials_never_see_synthetic_rows_made_from_the_rows_that_judge():
             return self.rows[np.arange(n) % len(self.rows)] + 0.0
 
     model = DistilledClassifier(
-        GaussianNB(), DecisionTreeClassifier(max_depth=2), scoring="neg_predictive_kl", sampler=Watching(),
-        n_synthetic=0.5, cv=4, random_state=0,
+        GaussianNB(),
+        DecisionTreeClassifier(max_depth=2),
+        scoring="neg_predictive_kl",
+        sampler=Watching(),
+        n_synthetic=0.5,
+        cv=4,
+        random_state=0,
     )
     model.fit(X, Y)
     sizes = sorted(len(rows) for rows in fits)

@@ -41,9 +41,9 @@ def test_the_temperature_law(overlapping, temperature, n_classes):
     X, y = overlapping
     y = np.minimum(y, n_classes - 1)
     teacher = exact_logistic().fit(X, y)
-    model = DistilledClassifier(
-        FrozenEstimator(teacher), exact_logistic(), temperature=temperature, alpha=1.0
-    ).fit(X, y)
+    model = DistilledClassifier(FrozenEstimator(teacher), exact_logistic(), temperature=temperature, alpha=1.0).fit(
+        X, y
+    )
     np.testing.assert_allclose(model.predict_proba(X), teacher.predict_proba(X), atol=1e-4)
     inner = model.student_.model_ if temperature != 1.0 else model.student_
     expected = (teacher.coef_ - teacher.coef_.mean(axis=0)) if n_classes == 3 else teacher.coef_
@@ -79,7 +79,9 @@ def test_a_student_of_soft_targets_is_brought_back_and_one_of_mixtures_is_not(ov
     # Each leaf answers with the mean of the softened answers in it.
     leaf = soft.student_.model_.apply(X)
     told = soften(teacher.predict_proba(X), temperature)
-    np.testing.assert_allclose(warm[leaf == leaf[0]], np.tile(told[leaf == leaf[0]].mean(axis=0), ((leaf == leaf[0]).sum(), 1)))
+    np.testing.assert_allclose(
+        warm[leaf == leaf[0]], np.tile(told[leaf == leaf[0]].mean(axis=0), ((leaf == leaf[0]).sum(), 1))
+    )
     mixed = DistilledClassifier(teacher, tree, temperature=temperature, alpha=0.4).fit(X, y)
     leaf = mixed.student_.model_.apply(X)
     here = leaf == leaf[0]
@@ -172,8 +174,9 @@ def test_names_of_classes_do_not_matter(overlapping, student):
     np.testing.assert_allclose(turned, numbers, atol=1e-5)
 
 
-@pytest.mark.parametrize("labels", [np.array([0, 7]), np.array([-1.0, 1.0]), np.array([False, True]),
-                                    np.array(["no", "yes"], dtype=object)])
+@pytest.mark.parametrize(
+    "labels", [np.array([0, 7]), np.array([-1.0, 1.0]), np.array([False, True]), np.array(["no", "yes"], dtype=object)]
+)
 def test_classes_of_every_kind(overlapping, labels):
     X, y = overlapping
     model = DistilledClassifier(LogisticRegression(), DecisionTreeClassifier(max_depth=2), alpha=0.5)
@@ -206,6 +209,7 @@ def test_certain_teachers_are_not_read_as_labels(overlapping):
     for temperature in (0.5, 1.0, 4.0):
         model = DistilledClassifier(teacher, tree, alpha=1.0, temperature=temperature).fit(X, y)
         np.testing.assert_array_equal(model.predict_proba(X), np.eye(3)[y])
+
     # Margins between 0 and 1 are margins.
     class Small(RidgeClassifier):
         def decision_function(self, X):
@@ -291,7 +295,10 @@ def test_calibration_mends_the_targets(overlapping):
 def test_iris_by_default():
     X, y = load_iris(return_X_y=True)
     model = DistilledClassifier(
-        RandomForestClassifier(20), DecisionTreeClassifier(max_leaf_nodes=3), scoring="neg_predictive_kl", random_state=0
+        RandomForestClassifier(20),
+        DecisionTreeClassifier(max_leaf_nodes=3),
+        scoring="neg_predictive_kl",
+        random_state=0,
     ).fit(X, y)
     assert model.alpha_ == max(model.alpha_scores_, key=model.alpha_scores_.get)
     assert model.score(X, y) > 0.93

@@ -48,8 +48,11 @@ LEFT_OUT = {
 }
 
 
-@pytest.mark.parametrize("check", [check for check in CHECKS if check.__name__ not in LEFT_OUT],
-                         ids=lambda check: check.__name__.removeprefix("check_distiller_"))
+@pytest.mark.parametrize(
+    "check",
+    [check for check in CHECKS if check.__name__ not in LEFT_OUT],
+    ids=lambda check: check.__name__.removeprefix("check_distiller_"),
+)
 @pytest.mark.parametrize("name", DISTILLERS)
 def test_our_checks(name, check):
     check(DISTILLERS[name])

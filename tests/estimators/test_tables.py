@@ -170,7 +170,9 @@ def test_values_from_mixed_tables():
 def test_missing_values_that_both_learners_handle():
     broken = NUMBERS.copy()
     broken[RNG.random(broken.shape) < 0.1] = np.nan
-    model = DistilledClassifier(HistGradientBoostingClassifier(max_iter=5), DecisionTreeClassifier(max_depth=3), alpha=0.5)
+    model = DistilledClassifier(
+        HistGradientBoostingClassifier(max_iter=5), DecisionTreeClassifier(max_depth=3), alpha=0.5
+    )
     assert model.fit(broken, Y).predict(broken).shape == (N,)
     frame = pd.DataFrame(broken, columns=list("abc"))
     np.testing.assert_array_equal(model.fit(frame, Y).predict(frame), clone(model).fit(broken, Y).predict(broken))

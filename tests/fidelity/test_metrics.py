@@ -61,7 +61,9 @@ def test_zero_exactly_for_equal_distributions(pair):
 def test_one_hot_teachers_make_the_log_loss(rng):
     student = rng.dirichlet(np.ones(3), size=30)
     codes = rng.integers(0, 3, 30)
-    assert log_loss_soft(np.eye(3)[codes], student) == pytest.approx(log_loss(codes, student, labels=[0, 1, 2]), rel=1e-4)
+    assert log_loss_soft(np.eye(3)[codes], student) == pytest.approx(
+        log_loss(codes, student, labels=[0, 1, 2]), rel=1e-4
+    )
 
 
 @pytest.mark.parametrize("metric", [*DIVERGENCES, agreement_score])

@@ -26,9 +26,7 @@ def student():
     return DecisionTreeClassifier(max_depth=2, random_state=0).fit(X, Y)
 
 
-@pytest.mark.parametrize(
-    ("name", "metric"), [("predictive_kl", predictive_kl), ("jensen_shannon", jensen_shannon)]
-)
+@pytest.mark.parametrize(("name", "metric"), [("predictive_kl", predictive_kl), ("jensen_shannon", jensen_shannon)])
 def test_divergences_count_negatively(teacher, student, name, metric, rng):
     scorer = make_fidelity_scorer(teacher, metric=name)
     weight = rng.uniform(size=len(X))

@@ -72,7 +72,7 @@ def test_equal_rows_share_a_fold_whatever_their_targets(rng):
     X = rng.integers(0, 4, size=(200, 2)).astype(float)
     folds = row_folds(X, rng.integers(0, 2, 200), 3, stratify=True)
     for row in np.unique(X, axis=0):
-        assert len(set(folds[(X == row).all(axis=1)])) == 1
+        assert len(set(folds[(row == X).all(axis=1)])) == 1
 
 
 def test_weights_decide_the_class_of_equal_rows(rng):

@@ -37,9 +37,9 @@ def make(rng, n_rows=120, n_classes=3, alpha=1.0):
     return X, SoftTargets(teacher, codes, alpha * weight, (1 - alpha) * weight, NAMES[:n_classes])
 
 
-DISTRIBUTIONS = hnp.arrays(
-    np.float64, st.tuples(st.integers(1, 6), st.integers(2, 5)), elements=st.floats(0, 1)
-).map(lambda raw: (raw + 1e-9) / (raw + 1e-9).sum(axis=1, keepdims=True))
+DISTRIBUTIONS = hnp.arrays(np.float64, st.tuples(st.integers(1, 6), st.integers(2, 5)), elements=st.floats(0, 1)).map(
+    lambda raw: (raw + 1e-9) / (raw + 1e-9).sum(axis=1, keepdims=True)
+)
 
 
 @settings(deadline=None)

@@ -125,7 +125,9 @@ def test_a_learner_with_folds_of_its_own_sees_no_copies():
 
 
 def test_regressors_of_positive_values_cannot_learn_logits():
-    with pytest.raises(StudentRouteError, match=r"GammaRegressor .*: it predicts positive values only.*Use a classifier"):
+    with pytest.raises(
+        StudentRouteError, match=r"GammaRegressor .*: it predicts positive values only.*Use a classifier"
+    ):
         resolve_route(GammaRegressor(), "auto")
 
 

@@ -126,8 +126,13 @@ def find(name):
 def construct(name):
     student = REQUIRED[name]() if name in REQUIRED else LEARNERS[name]()
     params = student.get_params(deep=False)
-    return student.set_params(**{key: value for key, value in QUICK.items() if params.get(key) not in (None,)
-                                 and not isinstance(params[key], str | bool)})
+    return student.set_params(
+        **{
+            key: value
+            for key, value in QUICK.items()
+            if params.get(key) not in (None,) and not isinstance(params[key], str | bool)
+        }
+    )
 
 
 def make(n_classes, alpha=0.7):
@@ -186,7 +191,9 @@ def test_a_route_is_named_only_by_those_who_can(route):
 
 @pytest.mark.parametrize("student", [KMeans(), StandardScaler(), make_pipeline(PCA())])
 def test_what_is_no_learner(student):
-    with pytest.raises(StudentRouteError, match=r"cannot learn soft targets.*Use a classifier or a regressor.*register"):
+    with pytest.raises(
+        StudentRouteError, match=r"cannot learn soft targets.*Use a classifier or a regressor.*register"
+    ):
         resolve_route(student, "auto")
 
 

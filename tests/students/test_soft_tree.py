@@ -162,9 +162,7 @@ def test_out_of_bag_answers_leave_out_the_trees_that_saw_a_row(rng):
     forest = SoftTreeStrategy().fit(RandomForestClassifier(30, oob_score=True, random_state=0), X, targets)
     row = 7
     unseen = [
-        tree
-        for tree, drawn in zip(forest.estimators_, forest.estimators_samples_, strict=True)
-        if row not in drawn
+        tree for tree, drawn in zip(forest.estimators_, forest.estimators_samples_, strict=True) if row not in drawn
     ]
     expected = np.mean([tree.predict_proba(X[[row]])[0] for tree in unseen], axis=0)
     np.testing.assert_allclose(forest.oob_decision_function_[row], expected)
