@@ -342,7 +342,7 @@ def test_prediction_before_fit_and_on_other_rows(model):
     with pytest.raises(NotFittedError, match="is not fitted yet"):
         model.predict(X)
     model.fit(X, Y if isinstance(model, DistilledClassifier) else VALUES)
-    with pytest.raises(ValueError, match="X has 2 features, but Distilled.* is expecting 3"):
+    with pytest.raises(ValueError, match=r"X has 2 features, but Distilled.* is expecting 3"):
         model.predict(X[:, :2])
     with pytest.raises(ValueError, match=r"single dimension of length 3. Reshape your data with X.reshape\(1, -1\)"):
         model.predict(X[0])

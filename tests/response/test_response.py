@@ -42,7 +42,7 @@ def test_labels_are_one_hot():
 
 
 def test_values_have_no_probabilities():
-    with pytest.raises(InvalidResponseError, match="no probabilities. Use a classifier"):
+    with pytest.raises(InvalidResponseError, match=r"no probabilities\. Use a classifier"):
         TeacherResponse("value", np.zeros(3), None, "predict").proba()
 
 
