@@ -153,7 +153,8 @@ class BaseDistilled(ABC, BaseEstimator):
             lesson = replace(lesson, further=self._further(asked))
 
         # A former fit may have chosen among several.
-        vars(self).pop("alpha_scores_", None)
+        if hasattr(self, "alpha_scores_"):
+            del self.alpha_scores_
         self.alpha_ = float(self.alpha) if self.alpha != "auto" else self._find_alpha(plan, rows, lesson, crossfit)
         lesson = lesson if self.alpha_ > 0 else lesson.labels_only()
         self.n_synthetic_ = plan.n_synthetic if self.alpha_ > 0 else 0
