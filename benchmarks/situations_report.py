@@ -24,7 +24,10 @@ def pairs_of(lines: list[dict[str, Any]]) -> Pairs:
     found: Pairs = defaultdict(lambda: defaultdict(dict))
     for line in lines:
         found[line["settings"]["situation"], line["family"], line["dataset"]][line["seed"]][line["method"]] = line
-    return {key: {seed: pair for seed, pair in sorted(seeds.items()) if len(pair) == 2} for key, seeds in found.items()}
+    pairs = {key: {s: pair for s, pair in sorted(seeds.items()) if len(pair) == 2} for key, seeds in found.items()}
+    # A run that was stopped leaves data sets without all of their seeds.
+    most = max(len(seeds) for seeds in pairs.values())
+    return {key: seeds for key, seeds in pairs.items() if len(seeds) == most}
 
 
 def overall(pairs: Pairs, situation: str, family: str) -> dict[str, Any] | None:
@@ -141,7 +144,7 @@ def report(lines: list[dict[str, Any]], folder: Path, command: str) -> str:
     picture(rows, folder / "situations.png")
     settings = lines[0]["settings"]
     introduction = INTRODUCTION.format(
-        datasets=", ".join(dict.fromkeys(line["dataset"] for line in lines)),
+        datasets=", ".join(dict.fromkeys(key[2] for key in pairs)),
         train=settings["rows"][0],
         test=settings["rows"][1],
         seeds=len({line["seed"] for line in lines}),

@@ -19,6 +19,7 @@ __all__ = [
     "check_same_columns",
     "check_weights",
     "handles_missing",
+    "has_infinity",
     "has_missing",
     "inner_tags",
     "refuse_missing",
@@ -189,6 +190,14 @@ def refuse_nested(X: Any) -> None:
                 f"Each cell of X given as argument must be a string, a number or missing, got "
                 f"{type(X[row, column]).__name__} in row {row}, column {column}. Spread it over columns of its own."
             )
+
+
+def has_infinity(X: Any) -> bool:
+    """Whether a table has an infinite number."""
+    if sparse.issparse(X):
+        X = X.tocsr().data
+    columns = [np.asarray(X[name]) for name in X.columns] if hasattr(X, "columns") else [np.asarray(X)]
+    return any(bool(np.isinf(column).any()) for column in columns if column.dtype.kind == "f")
 
 
 def as_rows(X: Any) -> Any:

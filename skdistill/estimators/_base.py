@@ -26,7 +26,15 @@ from skdistill._sklearn import (
     routing_enabled,
     safe_indexing,
 )
-from skdistill._validation import handles_missing, has_missing, inner_tags, refuse_nested, seed_inner, stack_rows
+from skdistill._validation import (
+    handles_missing,
+    has_infinity,
+    has_missing,
+    inner_tags,
+    refuse_nested,
+    seed_inner,
+    stack_rows,
+)
 from skdistill.estimators._alpha import AlphaChoice, Trial, run_trials
 from skdistill.estimators._inputs import (
     Labelled,
@@ -342,10 +350,10 @@ class BaseDistilled(ABC, BaseEstimator):
                 "X.reshape(1, -1) for one row or X.reshape(-1, 1) for one column."
             )
         check_n_features(self, X, reset=False)
-        if self._refuses_missing and has_missing(X):
+        if self._refuses_missing and (has_missing(X) or has_infinity(X)):
             raise ValueError(
-                f"Input X contains NaN, which the teacher {type(self.teacher).__name__} cannot handle, so the student "
-                "never saw any. Impute the rows as in fit, or distil a teacher that accepts missing values."
+                f"Input X contains NaN or infinity, which the teacher {type(self.teacher).__name__} cannot handle, so "
+                "that the student never saw any. Impute the rows as in fit, or distil a teacher that takes them."
             )
 
     def _say(self, message: str) -> None:

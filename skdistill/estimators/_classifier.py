@@ -261,7 +261,7 @@ class DistilledClassifier(ClassifierMixin, BaseDistilled):
                 "nothing to tell apart; check the labels (and that sample_weight leaves rows of two classes)."
             )
         known = getattr(self.teacher, "classes_", None) if is_frozen(self.teacher) else None
-        if known is not None and not np.isin(self.classes_, known).any():
+        if known is not None and set(self.classes_.tolist()).isdisjoint(np.asarray(known).tolist()):
             raise TeacherError(
                 f"The frozen teacher's classes {known!r} and the labels' {self.classes_!r} have nothing "
                 "in common. Train the teacher on the same labels, or encode both in the same way."

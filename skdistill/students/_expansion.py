@@ -117,9 +117,10 @@ class ExpansionStrategy(SoftTargetStrategy):
 
 def takes_weights(student: Any) -> bool:
     """Whether a classifier takes `sample_weight`, or hands it on to classifiers that do."""
-    if isinstance(student, VotingClassifier | StackingClassifier) and not routing_enabled():
+    if isinstance(student, VotingClassifier | StackingClassifier):
         inner = [part for _, part in student.estimators if part != "drop"]
-        return all(has_fit_parameter(part, "sample_weight") for part in inner)
+        # With routing they would hand on requested weights only.
+        return not routing_enabled() and all(has_fit_parameter(part, "sample_weight") for part in inner)
     return has_fit_parameter(student, "sample_weight")
 
 

@@ -140,7 +140,7 @@ def check_distiller_does_not_touch_the_global_generator(distiller: Any) -> None:
 
 def check_distiller_n_jobs(distiller: Any) -> None:
     X, y = make_rows(distiller)
-    with joblib.parallel_config("threading"):
+    with joblib.parallel_backend("threading", n_jobs=1):
         two = seeded(distiller, n_jobs=2).fit(X, y)
     one = seeded(distiller, n_jobs=1).fit(X, y)
     assert_same_answer(one, two, X)

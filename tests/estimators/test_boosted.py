@@ -25,20 +25,41 @@ DISTILLERS = {
     "teacher": DistilledClassifier(boosted(), DecisionTreeClassifier(max_depth=4), alpha=0.5, cv=3),
     "values": DistilledRegressor(boosted(LGBMRegressor), boosted(LGBMRegressor), alpha=0.5, cv=3),
 }
-# LightGBM bins columns without looking at weights.
-REPETITIONS = ("check_sample_weight_equivalence_on_dense_data", "check_sample_weight_equivalence_on_sparse_data")
 # Skips itself unless the environment variable SCIPY_ARRAY_API is set.
 NEEDS_A_SETTING = "check_array_api_input"
 
 
+def failing(estimator):
+    """Give the names of scikit-learn's checks that an estimator fails, and of all."""
+    failed, names = set(), set()
+    for fresh, check in estimator_checks_generator(estimator):
+        name = check.func.__name__
+        names.add(name)
+        try:
+            if name != NEEDS_A_SETTING:
+                check(fresh)
+        except Exception:
+            failed.add(name)
+    return failed, names
+
+
+@pytest.fixture(scope="module")
+def own_failures():
+    """What LightGBM fails by itself: weights in its bins, and some kinds of sparse tables."""
+    return {kind: failing(boosted(kind))[0] for kind in (LGBMClassifier, LGBMRegressor)}
+
+
 @pytest.mark.parametrize("name", ["student", "teacher", "values"])
-def test_scikit_learns_own_checks_but_for_weights(name):
-    names = []
-    for estimator, check in estimator_checks_generator(DISTILLERS[name]):
-        names.append(check.func.__name__)
-        if names[-1] not in (*REPETITIONS, NEEDS_A_SETTING):
-            check(estimator)
+def test_a_distilled_booster_passes_whatever_the_booster_passes(name, own_failures):
+    failed, names = failing(DISTILLERS[name])
     assert len(names) > 50
+    known = own_failures[LGBMRegressor if name == "values" else LGBMClassifier]
+    known |= {"check_sample_weight_equivalence_on_dense_data", "check_sample_weight_equivalence_on_sparse_data"}
+    if "check_estimator_sparse_array" in known:
+        # LightGBM fits sparse arrays and cannot predict them, which is part of fitting a distilled one.
+        known |= {"check_estimator_sparse_tag"}
+    assert failed <= known
+    assert len(failed) < 8
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_distiller_"))

@@ -229,7 +229,7 @@ def test_a_class_that_a_fold_lacks(overlapping, teacher, alpha):
     model = DistilledClassifier(
         teacher, DecisionTreeClassifier(max_depth=3, random_state=0), alpha=alpha, scoring="neg_predictive_kl"
     )
-    with pytest.warns(UserWarning, match=r"The class .*9.* has 2 rows, fewer than cv=5 folds.*Lower cv"):
+    with pytest.warns(UserWarning, match=r"The class .*9.* has 2 rows, fewer than cv=5.*Lower cv"):
         model.fit(X, y)
     assert model.classes_.tolist() == [0, 1, 9]
     proba = model.predict_proba(X)
