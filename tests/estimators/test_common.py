@@ -50,7 +50,9 @@ CLASSIFIERS = {
     "faithful": DistilledClassifier(GaussianNB(), logistic(), scoring="neg_predictive_kl"),
     "forest-teacher": DistilledClassifier(forest(), logistic(), alpha=0.5),
     "margins": DistilledClassifier(RidgeClassifier(tol=1e-12), tree(), alpha=1.0, temperature=2.0),
-    "forest-student": DistilledClassifier(GaussianNB(), ExtraTreesClassifier(15, min_weight_fraction_leaf=0.1), alpha=0.5),
+    "forest-student": DistilledClassifier(
+        GaussianNB(), ExtraTreesClassifier(15, min_weight_fraction_leaf=0.1), alpha=0.5
+    ),
     "munge": DistilledClassifier(logistic(), tree(), alpha=0.5, sampler="munge", n_synthetic=20),
     "munge-auto": DistilledClassifier(GaussianNB(), GaussianNB(), sampler="munge", n_synthetic=20, cv=3),
     "calibrated": DistilledClassifier(logistic(), GaussianNB(), alpha=0.5, calibration="temperature"),
