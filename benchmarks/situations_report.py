@@ -114,7 +114,7 @@ def picture(rows: list[dict[str, Any]], path: Path) -> None:
         axis.set_xlabel("mean over data sets, 95 % t-interval over seeds")
     axes[1].set_xscale("symlog", linthresh=0.1)
     axes[0].set_yticks(list(heights.values()), list(heights))
-    axes[0].legend(frameon=False, loc="best")
+    axes[0].legend(frameon=False, loc="lower right")
     figure.savefig(path, dpi=110)
     plt.close(figure)
 

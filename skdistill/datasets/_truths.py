@@ -1,5 +1,6 @@
 """Joint distributions of (X, y) in closed form: how rows are drawn and what p(y | x) is."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ def directions(n_classes: int, n_features: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Truth:
+class Truth(ABC):
     """A joint distribution of K classes and p numeric columns, fixed by its shape and sharpness.
 
     Two truths of equal fields are the same distribution. A subclass says how rows are drawn and gives p(y |
@@ -39,9 +40,9 @@ class Truth:
         """Draw rows from p(x), an array of shape (n_samples, n_features)."""
         return random.standard_normal((n_samples, self.n_features))
 
+    @abstractmethod
     def logits(self, X: np.ndarray) -> np.ndarray:
         """Log p(y | x) up to a constant per row, of shape (n_samples, n_classes)."""
-        raise NotImplementedError
 
     def proba(self, X: np.ndarray) -> np.ndarray:
         """Return p(y | x), of shape (n_samples, n_classes)."""

@@ -1,7 +1,8 @@
 """What numpy arrays, data frames and sparse matrices have in common: columns that can be read and rebuilt."""
 
 import sys
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def is_plain_number(value: Any) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
-class TableFormat:
+class TableFormat(ABC):
     """How one kind of table is taken apart into columns and put together again.
 
     A *prototype* is a short piece of a column that keeps what the values alone do not say: the dtype, the
@@ -39,42 +40,42 @@ class TableFormat:
 
     label = "table"
 
+    @abstractmethod
     def columns(self, X: Any) -> list[Any]:
         """Give the columns of a table, one-dimensional, without copying where that is possible."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_number(self, column: Any) -> bool:
         """Tell whether the dtype of a column (its values, where the dtype is object) is numeric."""
-        raise NotImplementedError
 
+    @abstractmethod
     def missing(self, column: Any) -> np.ndarray:
         """Give the mask of the missing values of a column."""
-        raise NotImplementedError
 
+    @abstractmethod
     def to_float(self, column: Any) -> np.ndarray:
         """Give a numeric column as float64, NaN where a value is missing."""
-        raise NotImplementedError
 
     def to_list(self, column: Any) -> list[Any]:
         """Give a column as a list of hashable Python objects."""
         return list(column.tolist())
 
+    @abstractmethod
     def take(self, column: Any, rows: np.ndarray) -> Any:
         """Give some entries of a column as a column of the same kind."""
-        raise NotImplementedError
 
     def number_rows(self, column: Any, missing: np.ndarray) -> np.ndarray:
         """Choose the entries that make the prototype of a numeric column: one present, one missing."""
         picks = [np.flatnonzero(~missing)[:1], np.flatnonzero(missing)[:1]]
         return np.concatenate(picks)
 
+    @abstractmethod
     def from_float(self, values: np.ndarray, prototype: Any) -> Any:
         """Build a numeric column from float64 values, NaN where a value is missing."""
-        raise NotImplementedError
 
+    @abstractmethod
     def build(self, columns: Sequence[Any], n_rows: int) -> Any:
         """Put columns together to a table."""
-        raise NotImplementedError
 
 
 class ArrayFormat(TableFormat):
@@ -293,7 +294,7 @@ def table_format(X: Any) -> tuple[TableFormat, Any]:
     TypeError
         If X is a table of a kind that is not known here.
     """
-    formats = {
+    formats: dict[str, Callable[[Any], TableFormat]] = {
         "numpy": ArrayFormat,
         "sparse": SparseFormat,
         "pandas": PandasFormat,

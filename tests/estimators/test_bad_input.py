@@ -86,7 +86,7 @@ def of_values(**params):
     )
 
 
-def refuses(model, error, words, X=X, y=Y, **arguments):
+def check_refused(model, error, words, X=X, y=Y, **arguments):
     Counting.fits = 0
     pattern = ".*".join(re.escape(word) for word in words)
     with pytest.raises(error, match=re.compile(pattern, re.DOTALL)):
@@ -165,7 +165,7 @@ def refuses(model, error, words, X=X, y=Y, **arguments):
     ],
 )
 def test_parameters_of_the_classifier(params, error, words):
-    refuses(distiller(**params), error, words)
+    check_refused(distiller(**params), error, words)
 
 
 @pytest.mark.parametrize(
@@ -208,14 +208,16 @@ def test_parameters_of_the_classifier(params, error, words):
 def test_rows_of_the_classifier(arguments, words):
     arguments = dict(arguments)
     model = distiller(**arguments.pop("_params", {}))
-    refuses(model, ValueError, words, **arguments)
+    check_refused(model, ValueError, words, **arguments)
 
 
 def test_missing_values_nobody_handles():
     nobody = distiller(teacher=LogisticRegression(), student=KNeighborsClassifier())
     broken = X.copy()
     broken[3, 1] = np.nan
-    refuses(nobody, ValueError, ["teacher LogisticRegression and student KNeighborsClassifier cannot handle"], X=broken)
+    check_refused(
+        nobody, ValueError, ["teacher LogisticRegression and student KNeighborsClassifier cannot handle"], X=broken
+    )
 
 
 def test_a_class_with_fewer_rows_than_folds_is_announced():
@@ -254,7 +256,7 @@ def test_answers_that_are_no_probabilities(how, frozen):
 
 def test_folds_inside_the_student_that_would_part_copies():
     student = BaggingClassifier(LogisticRegressionCV())
-    refuses(
+    check_refused(
         distiller(student=student, soft_targets="expansion"),
         StudentRouteError,
         ["copies of a row would fall into two folds of the LogisticRegressionCV", "make the search the outermost"],
@@ -266,14 +268,14 @@ def test_tables_of_other_columns():
     import pandas as pd
 
     frame = pd.DataFrame(X, columns=["a", "b", "c"])
-    refuses(
+    check_refused(
         distiller(),
         ValueError,
         ["X_unlabeled", "missing: ['c']", "unknown: ['d']", "X_unlabeled[X.columns]"],
         X=frame,
         X_unlabeled=frame.rename(columns={"c": "d"}),
     )
-    refuses(
+    check_refused(
         distiller(), ValueError, ["X_unlabeled", "same kind of table", "ndarray", "Convert"], X=frame, X_unlabeled=X
     )
 
@@ -296,7 +298,7 @@ def test_tables_of_other_columns():
     ],
 )
 def test_parameters_of_the_regressor(params, error, words):
-    refuses(of_values(**params), error, words, y=VALUES)
+    check_refused(of_values(**params), error, words, y=VALUES)
 
 
 @pytest.mark.parametrize(
@@ -316,7 +318,7 @@ def test_parameters_of_the_regressor(params, error, words):
 def test_rows_of_the_regressor(arguments, words):
     arguments = {"y": VALUES, **arguments}
     model = of_values(**arguments.pop("_params", {}))
-    refuses(model, ValueError, words, **arguments)
+    check_refused(model, ValueError, words, **arguments)
 
 
 def test_a_teacher_of_another_number_of_outputs():
@@ -329,7 +331,7 @@ def test_a_teacher_of_another_number_of_outputs():
 
 def test_a_student_of_several_outputs_only():
     model = of_values(student=MultiOutputRegressor(Ridge()))
-    refuses(
+    check_refused(
         model,
         StudentRouteError,
         ["y has one output", "MultiOutputRegressor learns several", "Use a student of one output"],

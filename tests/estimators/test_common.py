@@ -134,7 +134,7 @@ def test_our_checks(name, check):
     check({**DISTILLERS, **INEXACT}[name])
 
 
-@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+@pytest.mark.parametrize("check_law", LAWS, ids=lambda law: law.__name__)
 @pytest.mark.parametrize("name", DISTILLERS)
-def test_our_laws(name, law):
-    law(DISTILLERS[name])
+def test_our_laws(name, check_law):
+    check_law(DISTILLERS[name])

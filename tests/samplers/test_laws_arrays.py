@@ -76,16 +76,16 @@ OTHERS = [name for name in TABLES if name not in MAIN]
 
 @pytest.mark.parametrize("table", MAIN)
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=sampler_id)
-@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
-def test_law(law: Any, sampler: Any, table: str) -> None:
-    law(clone(sampler), TABLES[table])
+@pytest.mark.parametrize("check_law", LAWS, ids=lambda law: law.__name__)
+def test_law(check_law: Any, sampler: Any, table: str) -> None:
+    check_law(clone(sampler), TABLES[table])
 
 
 @pytest.mark.parametrize("table", OTHERS)
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=sampler_id)
-@pytest.mark.parametrize("law", [law_rows_look_like_the_table, law_any_number_of_rows, law_one_row_is_repeated])
-def test_law_for_further_dtypes(law: Any, sampler: Any, table: str) -> None:
-    law(clone(sampler), TABLES[table])
+@pytest.mark.parametrize("check_law", [law_rows_look_like_the_table, law_any_number_of_rows, law_one_row_is_repeated])
+def test_law_for_further_dtypes(check_law: Any, sampler: Any, table: str) -> None:
+    check_law(clone(sampler), TABLES[table])
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=sampler_id)

@@ -45,9 +45,9 @@ TABLES = {"mixed": mixed_frame(), "numbers": mixed_frame().select("float", "null
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=sampler_id)
-@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
-def test_law(law: Any, sampler: Any, table: str) -> None:
-    law(clone(sampler), TABLES[table])
+@pytest.mark.parametrize("check_law", LAWS, ids=lambda law: law.__name__)
+def test_law(check_law: Any, sampler: Any, table: str) -> None:
+    check_law(clone(sampler), TABLES[table])
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=sampler_id)
