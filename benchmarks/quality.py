@@ -249,8 +249,8 @@ def main() -> None:
     write(lines, options.results)
 
 
-def write(lines: Lines, folder: Path) -> str:
-    return report(lines.cells, folder, "python -m benchmarks.quality", FIDELITY_AIM)
+def write(lines: Lines, folder: Path, planned: Sequence[str] = DATASETS) -> str:
+    return report(lines.cells, folder, "python -m benchmarks.quality", FIDELITY_AIM, planned)
 
 
 def quick() -> None:
@@ -261,7 +261,7 @@ def quick() -> None:
         expected = 2 * (len(FAMILIES) * len(METHODS) + 1)
         if len(lines.cells) != expected:
             raise RuntimeError(f"{expected} cells were to be run, {len(lines.cells)} are there")
-        if "Do no harm" not in write(lines, Path(folder)):
+        if "Do no harm" not in write(lines, Path(folder), ["phoneme"]):
             raise RuntimeError("the report has not been written")
 
 

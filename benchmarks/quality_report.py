@@ -191,7 +191,8 @@ def goal_table(cells: Cells, datasets: Sequence[str], rows: list[dict[str, Any]]
     for family in FAMILIES:
         shares = list(ways(cells, datasets, family, "fidelity").values())
         middle = float(np.median(shares)) if shares else float("nan")
-        line.append(f"yes: {middle:.0%}" if middle >= 0.8 else f"**no: {middle:.0%}**")
+        reached = f"{middle:.0%}, {sum(share >= 0.8 for share in shares)} of {len(shares)} data sets"
+        line.append(f"yes: {reached}" if middle >= 0.8 else f"**no: {reached}**")
     lines.append(line)
     lines = [[*line[:2], "-", *line[2:]] for line in lines]
     for metric, own in AIMS.items():
@@ -383,7 +384,9 @@ imodels, for trees only, ran in an environment of their own with the same rows a
 times nothing: see `cost.md`."""
 
 
-def report(lines: list[dict[str, Any]], folder: Path, command: str, fidelity: dict[str, Any]) -> str:
+def report(
+    lines: list[dict[str, Any]], folder: Path, command: str, fidelity: dict[str, Any], planned: Sequence[str]
+) -> str:
     """Write ``quality.md`` and ``quality.png``; return the text."""
     cells = by_cell(lines)
     datasets = list(dict.fromkeys(dataset for dataset, _, _ in cells))
@@ -399,6 +402,7 @@ def report(lines: list[dict[str, Any]], folder: Path, command: str, fidelity: di
     parts = [
         "# Quality: students of one teacher, against plain labels and against other recipes\n",
         paragraph(introduction),
+        *gaps_in_run(cells, planned),
         "\n## Goals\n",
         goal_table(cells, datasets, rows),
         "\n![differences](quality.png)\n",
@@ -418,6 +422,19 @@ def report(lines: list[dict[str, Any]], folder: Path, command: str, fidelity: di
     text = "\n".join(parts)
     (folder / "quality.md").write_text(text, encoding="utf-8")
     return text
+
+
+def gaps_in_run(cells: Cells, planned: Sequence[str]) -> list[str]:
+    """Say which data sets, or which methods on them, the run has not come to."""
+    started = {dataset for dataset, _, method in cells if method == "default"}
+    faithful = {dataset for dataset, _, method in cells if method == "fidelity"}
+    sentences = []
+    if set(planned) - started:
+        sentences.append(f"Not run: {', '.join(name for name in planned if name not in started)}.")
+    if started - faithful:
+        names = ", ".join(name for name in planned if name in started - faithful)
+        sentences.append(f"Without our fidelity aims and MUNGE rows: {names}.")
+    return ["", " ".join(sentences)] if sentences else []
 
 
 def harm_section(cells: Cells, datasets: Sequence[str], rows: list[dict[str, Any]]) -> list[str]:
