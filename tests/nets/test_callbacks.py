@@ -119,7 +119,9 @@ def test_early_stopping_schedules_and_clipping_work():
 def test_a_checkpoint_taken_during_training_is_the_user_s_net(tmp_path):
     X = rows()
     path = tmp_path / "net.pkl"
-    checkpoint = Checkpoint(monitor=None, f_params=None, f_optimizer=None, f_history=None, f_pickle=str(path))
+    checkpoint = Checkpoint(
+        monitor=None, f_params=None, f_optimizer=None, f_criterion=None, f_history=None, f_pickle=str(path)
+    )
     net = learn(X, soft_targets(X), callbacks=[checkpoint, PicklesItself()])
     for stored in (path.read_bytes(), callback(net, PicklesItself).pickled_):
         back = pickle.loads(stored)
