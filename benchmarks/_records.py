@@ -137,6 +137,14 @@ def parser(doc: str) -> argparse.ArgumentParser:
     return made
 
 
+def opened(options: argparse.Namespace, file: str) -> Lines:
+    """Open the lines of a benchmark, without the cells that are to be forgotten."""
+    lines = Lines(options.results / file)
+    if options.forget:
+        say(f"{lines.forget(method=options.forget)} cells forgotten")
+    return lines
+
+
 def say(text: str) -> None:
     sys.stderr.write(f"{datetime.now(timezone.utc):%H:%M:%S} {text}\n")
     sys.stderr.flush()

@@ -130,15 +130,9 @@ class TwoLayers(torch.nn.Module):
         return self.layers(X)
 
 
-def make_student(family: str, seed: int, n_columns: int, n_classes: int, *, small: bool = False) -> Any:
-    """A fresh student of a family; `small` gives the 8-leaf tree and the 5 rounds of situation D."""
-    if family == "tree":
-        return DecisionTreeClassifier(max_leaf_nodes=8 if small else 64, random_state=seed)
-    if family == "logistic":
-        return make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
-    if family == "lightgbm":
-        return LGBMClassifier(n_estimators=5 if small else 100, num_leaves=15, random_state=seed, n_jobs=1, verbose=-1)
-    net = NeuralNetClassifier(
+def two_layer_net(n_columns: int, n_classes: int, *, max_epochs: int) -> NeuralNetClassifier:
+    """A perceptron of two layers of 64 units, trained by Adam."""
+    return NeuralNetClassifier(
         TwoLayers,
         module__n_inputs=n_columns,
         module__n_classes=n_classes,
@@ -147,7 +141,7 @@ def make_student(family: str, seed: int, n_columns: int, n_classes: int, *, smal
         optimizer__fused=True,
         lr=5e-3,
         batch_size=256,
-        max_epochs=20,
+        max_epochs=max_epochs,
         train_split=None,
         callbacks="disable",
         iterator_train=Batches,
@@ -155,6 +149,17 @@ def make_student(family: str, seed: int, n_columns: int, n_classes: int, *, smal
         iterator_valid=Batches,
         verbose=0,
     )
+
+
+def make_student(family: str, seed: int, n_columns: int, n_classes: int, *, small: bool = False) -> Any:
+    """A fresh student of a family; `small` gives the 8-leaf tree and the 5 rounds of situation D."""
+    if family == "tree":
+        return DecisionTreeClassifier(max_leaf_nodes=8 if small else 64, random_state=seed)
+    if family == "logistic":
+        return make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
+    if family == "lightgbm":
+        return LGBMClassifier(n_estimators=5 if small else 100, num_leaves=15, random_state=seed, n_jobs=1, verbose=-1)
+    net = two_layer_net(n_columns, n_classes, max_epochs=20)
     return make_pipeline(StandardScaler(), FunctionTransformer(np.float32), net)
 
 

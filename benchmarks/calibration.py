@@ -19,7 +19,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from benchmarks import _setting
-from benchmarks._records import Lines, markdown, paragraph, parser, provenance, say
+from benchmarks._records import Lines, markdown, opened, paragraph, parser, provenance, say
 from benchmarks._setting import MEMORY, Caps, Split, metrics
 from benchmarks._statistics import paired
 from benchmarks.quality import Bench
@@ -179,9 +179,7 @@ def main() -> None:
     if options.quick:
         quick()
         return
-    lines = Lines(options.results / FILE)
-    if options.forget:
-        say(f"{lines.forget(method=options.forget)} cells forgotten")
+    lines = opened(options, FILE)
     if not options.report:
         with _setting.quiet():
             run(lines, options.datasets or DATASETS, range(options.seeds), CAPS, TEACHER)

@@ -24,7 +24,6 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-import torch
 from lightgbm import LGBMClassifier
 from sklearn.base import clone
 from sklearn.datasets import make_classification
@@ -36,8 +35,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from skorch import NeuralNetClassifier
 
 from benchmarks import _setting
-from benchmarks._records import Lines, parser, say
-from benchmarks._setting import Batches, TwoLayers
+from benchmarks._records import Lines, opened, parser, say
+from benchmarks._setting import two_layer_net
 from benchmarks.cost_report import report
 from skdistill import DistilledClassifier
 
@@ -50,23 +49,7 @@ METHODS = ("fit", "predict", "predict_proba", "decision_function", "partial_fit"
 
 
 def net() -> NeuralNetClassifier:
-    return NeuralNetClassifier(
-        TwoLayers,
-        module__n_inputs=COLUMNS,
-        module__n_classes=CLASSES,
-        criterion=torch.nn.CrossEntropyLoss,
-        optimizer=torch.optim.Adam,
-        optimizer__fused=True,
-        lr=5e-3,
-        batch_size=256,
-        max_epochs=5,
-        train_split=None,
-        callbacks="disable",
-        iterator_train=Batches,
-        iterator_train__shuffle=True,
-        iterator_valid=Batches,
-        verbose=0,
-    )
+    return two_layer_net(COLUMNS, CLASSES, max_epochs=5)
 
 
 # Route -> the student, and the classes whose methods are its own work.
@@ -326,9 +309,7 @@ def main() -> None:
         if options.quick:
             quick()
             return
-        lines = Lines(options.results / FILE)
-        if options.forget:
-            say(f"{lines.forget(method=options.forget)} cells forgotten")
+        lines = opened(options, FILE)
         if not options.report:
             run(lines, ROWS)
         report(lines.cells, options.results, "python -m benchmarks.cost")

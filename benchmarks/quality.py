@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.base import clone
 
 from benchmarks import _setting
-from benchmarks._records import Lines, parser, say
+from benchmarks._records import Lines, opened, parser, say
 from benchmarks._setting import FAMILIES, MEMORY, Caps, RememberedTeacher, Split, fit_hard, fresh_rows, metrics
 from benchmarks.quality_report import report
 from skdistill import DistilledClassifier
@@ -239,9 +239,7 @@ def main() -> None:
     if options.quick:
         quick()
         return
-    lines = Lines(options.results / FILE)
-    if options.forget:
-        say(f"{lines.forget(method=options.forget)} cells forgotten")
+    lines = opened(options, FILE)
     if not options.report:
         with _setting.quiet():
             pairs = list(product(options.families or FAMILIES, options.methods or METHODS))

@@ -17,7 +17,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import train_test_split
 
 from benchmarks import _setting
-from benchmarks._records import Lines, parser, say
+from benchmarks._records import Lines, opened, parser, say
 from benchmarks._setting import MEMORY, Caps, RememberedTeacher, Split, fit_hard, metrics
 from benchmarks.situations_report import report
 from skdistill import DistilledClassifier
@@ -144,9 +144,7 @@ def main() -> None:
     if options.quick:
         quick()
         return
-    lines = Lines(options.results / FILE)
-    if options.forget:
-        say(f"{lines.forget(method=options.forget)} cells forgotten")
+    lines = opened(options, FILE)
     if not options.report:
         with _setting.quiet():
             names, families = options.datasets or DATASETS, options.families or LARGE

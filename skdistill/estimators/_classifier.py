@@ -83,7 +83,7 @@ class DistilledClassifier(ClassifierMixin, BaseDistilled):
     memory : str, object with a cache method, or None, default=None
         Folder (or `joblib.Memory`) that keeps the teacher's fits and out-of-fold answers, so that a search over
         students, or several students of one teacher, ask it once. A teacher without a seed gets one from
-        `random_state`; set that too.
+        `random_state`; set that too. With ``alpha="auto"`` and further rows only the fit on all rows is kept.
     n_jobs : int, default=None
         Number of teachers, then of students under trial, fitted at the same time. The result does not depend on it.
     random_state : int, RandomState instance or None, default=None

@@ -10,9 +10,9 @@ from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
 from skdistill.exceptions import StudentRouteError
-from skdistill.students import CatBoostStrategy, RelabelledClassifier, SoftTargets
+from skdistill.students import CatBoostStrategy, RelabelledClassifier
+from tests.students.soft_data import NAMES, cross_entropy, make_data, make_targets
 
-NAMES = np.array(["ant", "bee", "cat", "dog"])
 # No draws, so that copies and rows can be compared.
 STILL = {"random_strength": 0.0, "bootstrap_type": "No"}
 
@@ -23,23 +23,6 @@ def student(**params):
 
 def plain_fit(X, y, weight=None, **params):
     return student(verbose=False, allow_writing_files=False, **params).fit(X, y, sample_weight=weight)
-
-
-def make_data(rng, n_classes, n_rows=600):
-    X = rng.normal(size=(n_rows, 4))
-    proba = softmax(1.5 * X[:, :n_classes], axis=1)
-    codes = (proba.cumsum(axis=1) < rng.random((n_rows, 1))).sum(axis=1).clip(max=n_classes - 1)
-    return X, proba, codes
-
-
-def make_targets(teacher, codes, alpha=1.0, *, weight=None, temperature=1.0, classes=NAMES):
-    weight = np.ones(len(codes)) if weight is None else weight
-    classes = classes[: teacher.shape[1]]
-    return SoftTargets(teacher, codes, alpha * weight, (1.0 - alpha) * weight, classes, temperature)
-
-
-def cross_entropy(target, proba):
-    return -(target * np.log(proba)).sum(axis=1).mean()
 
 
 def distil(X, targets, **params):

@@ -15,29 +15,11 @@ from sklearn.linear_model import LogisticRegression
 from skdistill.exceptions import StudentRouteError
 from skdistill.students import LightGBMStrategy, SoftTargets
 from skdistill.students._boosting import is_instance_of, soft_loss, start_scores
-
-NAMES = np.array(["ant", "bee", "cat", "dog"])
+from tests.students.soft_data import NAMES, cross_entropy, make_data, make_targets
 
 
 def student(**params):
     return LGBMClassifier(**{"n_estimators": 20, "num_leaves": 7, "n_jobs": 1, "verbose": -1, **params})
-
-
-def make_data(rng, n_classes, n_rows=600):
-    X = rng.normal(size=(n_rows, 4))
-    proba = softmax(1.5 * X[:, :n_classes], axis=1)
-    codes = (proba.cumsum(axis=1) < rng.random((n_rows, 1))).sum(axis=1).clip(max=n_classes - 1)
-    return X, proba, codes
-
-
-def make_targets(teacher, codes, alpha=1.0, *, weight=None, temperature=1.0):
-    weight = np.ones(len(codes)) if weight is None else weight
-    classes = NAMES[: teacher.shape[1]]
-    return SoftTargets(teacher, codes, alpha * weight, (1.0 - alpha) * weight, classes, temperature)
-
-
-def cross_entropy(target, proba):
-    return -(target * np.log(proba)).sum(axis=1).mean()
 
 
 def distil(X, targets, **params):
