@@ -14,7 +14,7 @@ from skdistill.fidelity._models import codes_in, known_classes, label_array, tas
 from skdistill.response import TeacherResponse, ask
 from skdistill.response._collect import Task
 
-__all__ = ["SetAnswers", "collect_answers", "read_sets"]
+__all__ = ["SetAnswers", "check_mapping", "collect_answers", "read_sets"]
 
 SET_PARTS = ("X", "y", "sample_weight", "X_teacher")
 
@@ -124,12 +124,17 @@ def read_sets(sets: Any) -> dict[str, dict[str, Any]]:
     ValueError
         If there is no set, or one is not as described.
     """
+    check_mapping(sets, "(X, y)", "{'test': (X, y)}; y may be None")
+    return {str(name): _read_set(str(name), value) for name, value in sets.items()}
+
+
+def check_mapping(sets: Any, parts: str, example: str) -> None:
+    """Refuse sets that are not at least one name with its parts."""
     if not isinstance(sets, Mapping) or not sets:
         raise ValueError(
-            f"sets must be a mapping of at least one name to (X, y), got {_shown(sets)}. For one set of rows write "
-            "{'test': (X, y)}; y may be None."
+            f"sets must be a mapping of at least one name to {parts}, got {_shown(sets)}. For one set of rows write "
+            f"{example}."
         )
-    return {str(name): _read_set(str(name), value) for name, value in sets.items()}
 
 
 def _read_set(name: str, value: Any) -> dict[str, Any]:
@@ -149,6 +154,8 @@ def _read_set(name: str, value: Any) -> dict[str, Any]:
             )
         parts = dict(zip(SET_PARTS, value, strict=False))
     else:
+        if isinstance(value, list) and any(hasattr(part, "shape") and np.ndim(part) == 2 for part in value):
+            raise ValueError(f"The set {name!r} must be a tuple (X, y), got a list of tables. Write (X, y).")
         parts = {"X": value}
     if parts["X"] is None or isinstance(parts["X"], str):
         raise ValueError(f"The set {name!r} must have rows, got {_shown(parts['X'])} for X. Leave the set out.")
@@ -229,7 +236,7 @@ def collect_answers(
         classes = known_classes(teacher, student, {name: {"y": y}})
     proba_teacher = _teacher_proba(teacher, X_teacher, classes)
     proba_student = _student_proba(student, X, classes)
-    return SetAnswers(
+    answers = SetAnswers(
         name,
         "classification",
         X,
@@ -242,6 +249,18 @@ def collect_answers(
         proba_student=proba_student,
         X_teacher=parts["X_teacher"],
     )
+    _check_lengths(answers, num_samples(X))
+    return answers
+
+
+def _check_lengths(answers: SetAnswers, n_rows: int) -> None:
+    for role in ("teacher", "student"):
+        for said in (getattr(answers, f"codes_{role}"), getattr(answers, f"proba_{role}")):
+            if said is not None and len(said) != n_rows:
+                raise ValueError(
+                    f"The {role} must answer for each row of the set {answers.name!r}, {n_rows}, got {len(said)} "
+                    "answers. Check its predict and predict_proba."
+                )
 
 
 def _teacher_proba(teacher: Any, X: Any, classes: np.ndarray) -> np.ndarray | None:
@@ -294,7 +313,13 @@ def _collect_values(
 
 
 def _finite_values(values: Any, what: str, name: str) -> np.ndarray:
-    array = np.asarray(values, dtype=np.float64)
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"In the set {name!r} {what} must be numbers, since this is a regression, got {np.asarray(values).dtype} "
+            f"({error}). Of classifiers give the classes: as classes_, or to from_predictions as classes."
+        ) from error
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     finite = np.isfinite(array)

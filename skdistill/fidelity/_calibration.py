@@ -63,7 +63,7 @@ class ReliabilityCurve:
 
     @property
     def calibration_error(self) -> float:
-        """Mean of |accuracy - confidence| over the bins, by their weight."""
+        """Mean of ``abs(accuracy - confidence)`` over the bins, by their weight."""
         filled = self.n_rows > 0
         gaps = np.abs(self.accuracy[filled] - self.confidence[filled])
         return float(np.average(gaps, weights=self.weight[filled]))

@@ -19,6 +19,7 @@ __all__ = [
     "check_same_rows",
     "check_values",
     "class_codes",
+    "is_missing",
     "same_labels",
     "weighted_mean",
 ]
@@ -147,7 +148,7 @@ def check_labels(labels: ArrayLike, name: str) -> np.ndarray:
     if array.dtype.kind == "f":
         missing = np.isnan(array)
     elif array.dtype == object:
-        missing = np.array([value is None or bool(value != value) for value in array.tolist()], dtype=bool)
+        missing = np.array([is_missing(value) for value in array.tolist()], dtype=bool)
     else:
         return array
     if missing.any():
@@ -157,6 +158,14 @@ def check_labels(labels: ArrayLike, name: str) -> np.ndarray:
             "Leave these rows out."
         )
     return array
+
+
+def is_missing(value: Any) -> bool:
+    """Tell whether an object is None, NaN or what a table has for it."""
+    # pandas' NA is neither equal to itself nor unequal.
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, float | np.floating) and bool(value != value)
 
 
 def same_labels(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_consistent_length
 
 from skdistill._optional import import_optional
 from skdistill._sklearn import num_samples, safe_indexing
-from skdistill._validation import as_rows, check_aligned, check_weights
+from skdistill._validation import as_rows, check_aligned, check_same_columns, check_weights
 from skdistill.fidelity._answers import SetAnswers
 from skdistill.fidelity._checks import check_fraction, check_positive_int
 from skdistill.fidelity._control_fits import Case, fit_and_score, other_teachers, row_scores
@@ -98,6 +98,7 @@ def run_controls(
     *,
     sample_weight: Any = None,
     X_teacher: Any = None,
+    X_unlabeled: Any = None,
     distill: Callable[..., Any] | None = None,
     independent: str = "auto",
     n_repeats: int = 3,
@@ -140,6 +141,8 @@ def run_controls(
         Weights of the training rows.
     X_teacher : array-like, data frame or sparse matrix, default=None
         The training rows as the teacher sees them.
+    X_unlabeled : array-like, data frame or sparse matrix of shape (n_unlabeled, n_features), default=None
+        Further rows that the student learnt from; a callable `distill` sees to its own.
     distill : callable, default=None
         ``distill(teacher, X, y)`` gives a fitted student; it gets a `random_state` too if it has that parameter. None
         finds a way as said above.
@@ -189,7 +192,7 @@ def run_controls(
     """
     _check_settings(independent, distill)
     n_repeats, level = check_positive_int(n_repeats, "n_repeats"), check_fraction(confidence_level, "confidence_level")
-    rows = _training_rows(X, y, sample_weight, X_teacher, answers)
+    rows = _training_rows(X, y, sample_weight, X_teacher, X_unlabeled, answers)
     teacher = readable(teacher, "teacher")
     seeds = draw_seeds(random_state, (4, max(2, n_repeats)))
     recipe = find_recipe(student, teacher, distill)
@@ -219,7 +222,9 @@ def _check_settings(independent: Any, distill: Any) -> None:
         )
 
 
-def _training_rows(X: Any, y: Any, sample_weight: Any, X_teacher: Any, answers: SetAnswers) -> TrainingRows:
+def _training_rows(
+    X: Any, y: Any, sample_weight: Any, X_teacher: Any, X_unlabeled: Any, answers: SetAnswers
+) -> TrainingRows:
     if y is None:
         raise ValueError("y must hold the labels of the training rows, got None. The controls are fitted on them.")
     X, y = as_rows(X), np.asarray(y)
@@ -232,7 +237,10 @@ def _training_rows(X: Any, y: Any, sample_weight: Any, X_teacher: Any, answers: 
         kept = np.flatnonzero(weight)
         X, y, weight = safe_indexing(X, kept), y[kept], weight[kept]
         X_teacher = None if X_teacher is None else safe_indexing(X_teacher, kept)
-    return TrainingRows(X, y, weight, X_teacher, answers.task)
+    if X_unlabeled is not None:
+        X_unlabeled = as_rows(X_unlabeled)
+        check_same_columns("X_unlabeled", X_unlabeled, X)
+    return TrainingRows(X, y, weight, X_teacher, answers.task, X_unlabeled)
 
 
 @contextmanager
@@ -257,6 +265,7 @@ def _result(case: Case, done: Mapping[str, list[Attempt]], mode: str, level: flo
     own, weight, share = row_scores(answers), answers.unit_weight(), answers.task == "classification"
     spread = mean_over_fits(own[None], weight)
     low, high = spread.level_interval(level, share)
+    summary = [_summary_record(name, attempts, own, weight, level, share) for name, attempts in done.items()]
     fits = [
         _fit_record(control, repeat, found, weight, level, share)
         for control, attempts in done.items()
@@ -271,9 +280,9 @@ def _result(case: Case, done: Mapping[str, list[Attempt]], mode: str, level: flo
         high=high,
         confidence_level=level,
         independent=mode if _any_other_teacher(done) else None,
-        summary=[_summary_record(name, attempts, own, weight, level, share) for name, attempts in done.items()],
+        summary=summary,
         fits=fits,
-        notes=_notes(case, done, mode),
+        notes=_notes(case, done, mode, summary[CONTROLS.index("student again")]),
     )
 
 
@@ -313,8 +322,13 @@ def _any_other_teacher(done: Mapping[str, list[Attempt]]) -> bool:
     return any(found.possible for name in OF_OTHER_TEACHERS for found in done[name])
 
 
-def _notes(case: Case, done: Mapping[str, list[Attempt]], mode: str) -> tuple[str, ...]:
+def _notes(case: Case, done: Mapping[str, list[Attempt]], mode: str, again: Record) -> tuple[str, ...]:
     notes = list(case.recipe.notes)
+    if again["difference_low"] is not None and not again["difference_low"] <= 0 <= again["difference_high"]:
+        notes.append(
+            "The student made again is not like this one, beyond its interval: this one may have learnt from rows or "
+            "in a way that the controls do not know, and then they say little. Hand over X_unlabeled, or distill."
+        )
     how = "other seeds" if mode == "seed" else "rows drawn with replacement, and other seeds"
     if _any_other_teacher(done):
         notes.append(f"Independent teachers were made by {how}.")

@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from skdistill.fidelity._answers import SetAnswers
+from skdistill.fidelity._estimates import effective_rows, wilson_interval
 from skdistill.response._collect import Task
 
 __all__ = ["CODES", "Finding", "find", "judged_set", "taught_set"]
@@ -68,6 +69,7 @@ class Report(Protocol):
     sets: dict[str, SetAnswers]
     judged: str
     target: float
+    confidence_level: float
 
     def metric_records(self) -> list[Record]:
         """Give every number of every set."""
@@ -146,6 +148,8 @@ def _level(report: Report, numbers: Numbers) -> Iterator[Finding]:
     taught = None if taught_name is None else numbers.get(taught_name, numbers.level)
     if judged is None or judged["low"] is None:
         return
+    if taught is not None and taught["low"] is None:
+        taught = None
     about = f"{numbers.level_name} on {report.judged!r} is {numbers.shown(judged)}, the target {report.target:g}"
     evidence = {"judged": judged, "taught": taught, "target": report.target}
     if judged["low"] >= report.target:
@@ -154,7 +158,14 @@ def _level(report: Report, numbers: Numbers) -> Iterator[Finding]:
         sentence = f"The {about}: {judged['n_rows']} rows cannot tell on which side it lies."
         advice = "Judge on more rows; they need no labels, since the teacher gives its answer for any row."
         yield Finding("F109", "info", "too few rows to tell", sentence, advice, evidence)
-    elif taught is not None and taught_name != report.judged and taught["high"] >= report.target:
+    elif taught is not None and taught["high"] >= report.target and taught["low"] <= judged["high"]:
+        sentence = (
+            f"The {about}; on the rows it learnt from ({taught_name!r}) {numbers.shown(taught)}, which is neither "
+            "below the target nor above the former."
+        )
+        advice = f"Put more rows into {taught_name!r} to see whether it is too weak (F101) or does not carry over (F102)."
+        yield Finding("F103", "problem", "misses the target", sentence, advice, evidence)
+    elif taught is not None and taught["high"] >= report.target:
         on_taught = f"on the rows it learnt from ({taught_name!r}) {numbers.shown(taught)}"
         advice = (
             "The student can follow its teacher where it was shown how: give it more or better distillation rows "
@@ -180,8 +191,12 @@ def _teacher_is_the_limit(report: Report, numbers: Numbers) -> Iterator[Finding]
         return
     shares = {r["outcome"]: r["share"] for r in report.error_records() if r["set"] == report.judged}
     wrong = shares["lost"] + shares["both wrong alike"] + shares["both wrong differently"]
-    if wrong > 0 and shares["both wrong alike"] / wrong > 0.5:
-        inherited = shares["both wrong alike"] / wrong
+    if wrong == 0:
+        return
+    answers = report.sets[report.judged]
+    inherited = min(shares["both wrong alike"] / wrong, 1.0)
+    n_wrong = wrong * effective_rows(answers.weight, answers.n_rows)
+    if wilson_interval(inherited, n_wrong, report.confidence_level)[0] > 0.5:
         sentence = (
             f"{inherited:.0%} of the student's errors on {report.judged!r} are its teacher's own, label for label."
         )
@@ -231,7 +246,7 @@ def _seen_classes(report: Report) -> np.ndarray:
 def _controls(report: Report, numbers: Numbers) -> Iterator[Finding]:
     records = {record["control"]: record for record in report.control_records()}
     record = records.get("independent teacher")
-    if record is None or record["difference"] is None:
+    if record is None or record["difference_low"] is None:
         return
     interval = f"{record['difference']:+.3f} [{record['difference_low']:+.3f}, {record['difference_high']:+.3f}]"
     sentence = (
@@ -240,7 +255,7 @@ def _controls(report: Report, numbers: Numbers) -> Iterator[Finding]:
     )
     if record["difference_low"] <= 0:
         advice = (
-            "Nothing specific to this teacher is seen to have moved: a student of another such teacher would serve as "
+            "Nothing specific to this teacher is seen to have moved: a student of another such teacher may serve as "
             "well. That is no fault where all good teachers agree."
         )
         yield Finding("F108", "warning", "nothing specific to this teacher", sentence, advice, record)
@@ -252,7 +267,7 @@ def _controls(report: Report, numbers: Numbers) -> Iterator[Finding]:
 
 
 def _slices(report: Report, numbers: Numbers) -> Iterator[Finding]:
-    for record in report.slice_records()[:1]:
+    for record in report.slice_records():
         if record["p_holm"] < SIGNIFICANT and record["ratio"] is not None and record["ratio"] >= NOTABLE_RATIO:
             what = "disagreement" if report.task == "classification" else "squared difference"
             sentence = (
@@ -261,6 +276,7 @@ def _slices(report: Report, numbers: Numbers) -> Iterator[Finding]:
             )
             advice = "Give the student distillation rows from there, or let the teacher answer such rows."
             yield Finding("F111", "warning", "a slice where it differs", sentence, advice, record)
+            return
 
 
 def _classes(report: Report, numbers: Numbers) -> Iterator[Finding]:
@@ -268,8 +284,9 @@ def _classes(report: Report, numbers: Numbers) -> Iterator[Finding]:
     of_set = [r for r in report.class_records() if r["set"] == report.judged and r.get("agreement") is not None]
     if level is None or len(of_set) < 2 or level["low"] is None:
         return
-    worst = min(of_set, key=lambda record: record["high"])
-    if worst["high"] < level["low"] and 1 - worst["agreement"] >= NOTABLE_RATIO * (1 - level["value"]):
+    highs = [_high_among(report, record, len(of_set)) for record in of_set]
+    high, worst = min(zip(highs, of_set, strict=True), key=lambda pair: pair[0])
+    if high < level["low"] and 1 - worst["agreement"] >= NOTABLE_RATIO * (1 - level["value"]):
         by = "of the class" if report.sets[report.judged].has_truth else "to which the teacher gives the label"
         sentence = (
             f"On rows {by} {worst['class']!r} ({worst['n_rows']} rows of {report.judged!r}) the agreement is "
@@ -279,9 +296,20 @@ def _classes(report: Report, numbers: Numbers) -> Iterator[Finding]:
         yield Finding("F112", "warning", "a class where it differs", sentence, advice, worst)
 
 
+def _high_among(report: Report, record: Record, n_classes: int) -> float:
+    """Return the upper end of a class's agreement at a level that holds for all classes at once (Bonferroni)."""
+    answers = report.sets[report.judged]
+    by = answers.said("teacher") if answers.codes_true is None else answers.codes_true
+    weight = answers.unit_weight()[by == np.asarray(answers.classes).tolist().index(record["class"])]
+    level = 1 - (1 - report.confidence_level) / n_classes
+    return float(wilson_interval(record["agreement"], effective_rows(weight, len(weight)), level)[1])
+
+
 def _shift(report: Report, numbers: Numbers) -> Iterator[Finding]:
     judged, shift = (numbers.get(name, numbers.level) for name in (report.judged, "shift"))
-    if judged is None or shift is None or report.judged == "shift" or shift["high"] >= judged["low"]:
+    if judged is None or shift is None or report.judged == "shift" or None in (judged["low"], shift["high"]):
+        return
+    if shift["high"] >= judged["low"]:
         return
     sentence = (
         f"The {numbers.level_name} falls from {numbers.shown(judged)} on {report.judged!r} to {numbers.shown(shift)} "

@@ -12,9 +12,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skdistill.exceptions import TeacherError
+from skdistill.fidelity._checks import is_missing
 from skdistill.response._collect import Task
 
-__all__ = ["codes_in", "known_classes", "label_array", "readable", "task_of"]
+__all__ = ["codes_in", "has_classes", "known_classes", "label_array", "readable", "task_of"]
 
 # Where the objects of a package that is not scikit-learn-style become so. Only their owners have these packages, which
 # is why the adapter is named here and imported when such an object comes, not before.
@@ -123,7 +124,7 @@ def task_of(teacher: Any, student: Any) -> Task:
 
 
 def _own_task(model: Any) -> Task | None:
-    if hasattr(model, "classes_") or hasattr(model, "predict_proba"):
+    if has_classes(model) or hasattr(model, "predict_proba"):
         return "classification"
     try:
         if is_classifier(model):
@@ -131,6 +132,11 @@ def _own_task(model: Any) -> Task | None:
         return "regression" if is_regressor(model) else None
     except (AttributeError, TypeError):
         return None
+
+
+def has_classes(model: Any) -> bool:
+    """Tell whether a model names classes; a regressor of CatBoost has the attribute too, and nothing in it."""
+    return np.size(getattr(model, "classes_", None)) > 0 and getattr(model, "classes_", None) is not None
 
 
 def known_classes(teacher: Any, student: Any, sets: Mapping[str, Mapping[str, Any]]) -> np.ndarray:
@@ -217,7 +223,7 @@ def label_array(labels: Any, what: str) -> np.ndarray:
         texts = sum(isinstance(value, str) for value in values)
         if texts == len(values):
             return array.astype(str)
-        if any(value is None or value != value for value in values):
+        if any(is_missing(value) for value in values):
             raise ValueError(f"{what} has missing labels. Drop these rows, or pass y=None for rows without labels.")
         if texts:
             raise ValueError(f"{what} must hold labels of one kind, got strings and other values. Encode them alike.")

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from inspect import signature
 from typing import Any
 
+import numpy as np
 from sklearn.base import clone, is_regressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
 from skdistill._sklearn import BaseSearchCV
-from skdistill._validation import weight_params
+from skdistill._validation import stack_rows, weight_params
 from skdistill.fidelity._fits import NotPossibleError, reseed
 from skdistill.fidelity._refits import TrainingRows, check_can_refit, refit, remade, thawed
 from skdistill.response._collect import is_frozen
@@ -94,7 +95,12 @@ class RelabellingRecipe(Recipe):
     def again(self, teacher: Any, rows: TrainingRows, seed: int) -> Any:
         """Fit on the labels that the teacher predicts."""
         student = reseed(self.learner(), seed)
-        return student.fit(rows.X, teacher.predict(rows.for_teacher), **weight_params(student, rows.weight))
+        X, labels, weight = rows.X, np.asarray(teacher.predict(rows.for_teacher)), rows.weight
+        if rows.X_unlabeled is not None:
+            further = np.asarray(teacher.predict(rows.X_unlabeled))
+            X, labels = stack_rows(X, rows.X_unlabeled), np.concatenate([labels, further])
+            weight = None if weight is None else np.concatenate([weight, np.ones(len(further))])
+        return student.fit(X, labels, **weight_params(student, weight))
 
     def independent(self, fitted: Callable[[], Any], mode: str, rows: TrainingRows, seeds: tuple[int, int]) -> Any:
         """Fit on the labels that the independent teacher predicts."""
@@ -151,16 +157,17 @@ class DistilledRecipe(Recipe):
         student = reseed(clone(self.model), seed, but=self._key("teacher"))
         student.set_params(**{self._key(name): value for name, value in params.items()})
         fit_params = weight_params(student, rows.weight)
-        if rows.X_teacher is not None:
-            fit_params[self._name_of_x_teacher(student)] = rows.X_teacher
+        for name in ("X_teacher", "X_unlabeled"):
+            if getattr(rows, name) is not None:
+                fit_params[self._fit_name(student, name)] = getattr(rows, name)
         return student.fit(rows.X, rows.y, **fit_params)
 
-    def _name_of_x_teacher(self, student: Any) -> str:
-        if has_fit_parameter(student, "X_teacher"):
-            return "X_teacher"
+    def _fit_name(self, student: Any, name: str) -> str:
+        if has_fit_parameter(student, name):
+            return name
         if isinstance(student, Pipeline) and student.steps[-1][0] == self.path:
-            return self._key("X_teacher")
-        raise NotPossibleError(f"not possible: {type(student).__name__}.fit does not hand on X_teacher")
+            return self._key(name)
+        raise NotPossibleError(f"not possible: {type(student).__name__}.fit does not hand on {name}")
 
     def again(self, teacher: Any, rows: TrainingRows, seed: int) -> Any:
         """Fit with the same teacher and new seeds elsewhere."""

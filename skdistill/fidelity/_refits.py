@@ -34,6 +34,8 @@ class TrainingRows:
         The same rows as the teacher sees them, where it sees others.
     task : {"classification", "regression"}
         What is predicted.
+    X_unlabeled : array-like, data frame or sparse matrix or None, default=None
+        Further rows that the student learns from.
     """
 
     X: Any
@@ -41,6 +43,7 @@ class TrainingRows:
     weight: np.ndarray | None
     X_teacher: Any
     task: Task
+    X_unlabeled: Any = None
 
     @property
     def for_teacher(self) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from skdistill._optional import import_optional
 from skdistill._sklearn import Interval, validate_params
-from skdistill.fidelity._answers import collect_answers, read_sets
+from skdistill.fidelity._answers import check_mapping, collect_answers, read_sets
 from skdistill.fidelity._controls import run_controls
 from skdistill.fidelity._html import report_fragment, report_page
 from skdistill.fidelity._models import known_classes, readable, task_of
@@ -19,6 +19,7 @@ from skdistill.fidelity._told import answers_from_arrays
 
 __all__ = ["FidelityReport"]
 
+PAGE_INCHES = (12.5, 9)
 OPTIONS: dict[str, list[Any]] = {
     "target": [Interval(Real, 0, 1, closed="both")],
     "confidence_level": [Interval(Real, 0, 1, closed="neither")],
@@ -189,6 +190,7 @@ class FidelityReport(ReportTables):
         ValueError
             If the predictions are not probabilities, labels among the classes, or values, or differ in length.
         """
+        check_mapping(sets, "a mapping", "{'test': {'teacher': ..., 'student': ..., 'y': y}}")
         answers = {str(name): answers_from_arrays(str(name), parts, classes) for name, parts in sets.items()}
         return cls(
             answers,
@@ -270,6 +272,7 @@ class FidelityReport(ReportTables):
         *,
         sample_weight: Any = None,
         X_teacher: Any = None,
+        X_unlabeled: Any = None,
         distill: Callable[..., Any] | None = None,
         independent: str = "auto",
         n_repeats: int = 3,
@@ -287,6 +290,8 @@ class FidelityReport(ReportTables):
             Their weights.
         X_teacher : array-like, default=None
             The same rows in the teacher's columns.
+        X_unlabeled : array-like, default=None
+            Further rows that the student learnt from.
         distill : callable, default=None
             ``distill(teacher, X, y)`` returns a student distilled from a fitted teacher. None fits a clone of a
             distilled estimator anew, and lets any other student learn the teacher's labels.
@@ -334,6 +339,7 @@ class FidelityReport(ReportTables):
             self.sets[self.judged],
             sample_weight=train["sample_weight"],
             X_teacher=train["X_teacher"],
+            X_unlabeled=X_unlabeled,
             distill=distill,
             independent=independent,
             n_repeats=n_repeats,
@@ -352,15 +358,15 @@ class FidelityReport(ReportTables):
         Parameters
         ----------
         fig : matplotlib Figure, default=None
-            Where to draw; None makes a figure.
+            Where to draw; None makes a figure of pyplot's.
 
         Returns
         -------
         matplotlib Figure
             Agreement between its bounds, reliability against the teacher, who is right, worst slices.
         """
-        import_optional("matplotlib", caller="FidelityReport.plot", extra="plot")
-        return draw_report(self, fig)
+        pyplot = import_optional("matplotlib.pyplot", caller="FidelityReport.plot", extra="plot")
+        return draw_report(self, pyplot.figure(figsize=PAGE_INCHES) if fig is None else fig)
 
     def to_html(self, path: Any = None) -> str:
         """Write the whole report as one HTML page that needs nothing else.

@@ -1,11 +1,13 @@
 """Scorers whose aim is the most faithful student rather than the best predictor."""
 
 from collections.abc import Callable
+from copy import copy, deepcopy
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.metrics import mean_absolute_error, r2_score
+from sklearn.utils.metadata_routing import MetadataRequest
 
 from skdistill.fidelity._checks import check_same_rows, check_values
 from skdistill.fidelity._metrics import (
@@ -16,6 +18,7 @@ from skdistill.fidelity._metrics import (
     predictive_kl,
     total_variation,
 )
+from skdistill.fidelity._models import has_classes
 from skdistill.response import TeacherResponse, ask
 
 __all__ = ["FIDELITY_SCORINGS", "FidelityScorer", "make_fidelity_scorer"]
@@ -62,10 +65,39 @@ class FidelityScorer:
     def __init__(self, teacher: Any, metric: Metric) -> None:
         self.teacher = teacher
         self.metric = metric
+        self._request: MetadataRequest | None = None
 
     def __repr__(self) -> str:
         """Name the scorer as it is made."""
         return f"make_fidelity_scorer({self.teacher!r}, metric={self.metric!r})"
+
+    def set_score_request(self, *, sample_weight: bool | str | None = None) -> "FidelityScorer":
+        """Ask for weights where metadata is routed: a copy that a search hands `sample_weight`, or not.
+
+        Parameters
+        ----------
+        sample_weight : bool, str or None, default=None
+            As in scikit-learn's scorers.
+
+        Returns
+        -------
+        FidelityScorer
+            The copy.
+        """
+        asking = copy(self)
+        asking._request = MetadataRequest(owner=self)
+        asking._request.score.add_request(param="sample_weight", alias=sample_weight)
+        return asking
+
+    def get_metadata_routing(self) -> MetadataRequest:
+        """Say which metadata it asks for; by default none.
+
+        Returns
+        -------
+        MetadataRequest
+            scikit-learn's object for it.
+        """
+        return deepcopy(self._request) if self._request is not None else MetadataRequest(owner=self)
 
     def __call__(self, estimator: Any, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Ask both models about the rows and compare; y is ignored."""
@@ -111,7 +143,7 @@ class FidelityScorer:
     def _check_task(self, estimator: Any) -> None:
         names = {"student": type(estimator).__name__, "teacher": type(self.teacher).__name__}
         for role, model in (("student", estimator), ("teacher", self.teacher)):
-            classifies = hasattr(model, "classes_")
+            classifies = has_classes(model)
             if classifies and self.metric in CLOSENESS:
                 raise ValueError(
                     f"metric {self.metric!r} compares values, and the {role} {names[role]} is a classifier. Use "

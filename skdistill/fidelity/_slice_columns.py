@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from skdistill._sklearn import num_samples
+from skdistill.fidelity._checks import is_missing
 
 __all__ = ["Column", "SliceError", "Table", "column_of"]
 
@@ -163,7 +164,7 @@ def _from_objects(name: str, values: list[Any]) -> Column | None:
         distinct = list(dict.fromkeys(values))
     except TypeError:
         return None
-    levels = [value for value in distinct if not _is_missing(value)]
+    levels = [value for value in distinct if not is_missing(value)]
     if levels and all(_is_number(value) for value in levels):
         numbers = {value: float(value) for value in levels}
         array = np.fromiter((numbers.get(value, np.nan) for value in values), dtype=np.float64, count=len(values))
@@ -174,12 +175,6 @@ def _from_objects(name: str, values: list[Any]) -> Column | None:
     places = {level: place for place, level in enumerate(levels)}
     codes = np.fromiter((places.get(value, -1) for value in values), dtype=np.intp, count=len(values))
     return Column(name, "level", codes, codes < 0, tuple(levels))
-
-
-def _is_missing(value: Any) -> bool:
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(value, float | np.floating) and bool(value != value)
 
 
 def _is_number(value: Any) -> bool:

@@ -8,7 +8,13 @@ from scipy import sparse
 
 from skdistill.fidelity._answers import SetAnswers
 from skdistill.fidelity._calibration import expected_calibration_error
-from skdistill.fidelity._estimates import bootstrap_means, effective_rows, percentile_ends, wilson_interval
+from skdistill.fidelity._estimates import (
+    bootstrap_means,
+    effective_rows,
+    paired_interval,
+    percentile_ends,
+    wilson_interval,
+)
 from skdistill.fidelity._metrics import (
     STUDENT_FLOOR,
     agreement_bounds,
@@ -28,6 +34,8 @@ __all__ = [
 ]
 
 Record = dict[str, Any]
+# So many resampled tables are held at a time.
+BLOCK = 64
 
 OUTCOMES = ("both right", "lost", "gained", "both wrong alike", "both wrong differently")
 
@@ -35,8 +43,9 @@ OUTCOMES = ("both right", "lost", "gained", "both wrong alike", "both wrong diff
 def metric_records(answers: SetAnswers, *, confidence_level: float, n_resamples: int, seed: int) -> list[Record]:
     """Measure one set of rows of a classification.
 
-    Shares have Wilson's interval; means over rows the percentiles of a bootstrap of rows. The calibration errors have
-    none, because their plain estimate is biased upwards and a bootstrap of it more so.
+    Shares have Wilson's interval, the difference of two shares Bonett's and Price's; means over rows have the
+    percentiles of a bootstrap of rows. The calibration errors have none, because their plain estimate is biased upwards
+    and a bootstrap of it more so.
 
     Parameters
     ----------
@@ -80,6 +89,7 @@ def metric_records(answers: SetAnswers, *, confidence_level: float, n_resamples:
         found.update({name: (float(means[i]), *ends[i]) for i, name in enumerate(columns)})
     if answers.codes_true is not None:
         found.update({f"accuracy_{role}": value for role, value in accuracy.items()})
+        found["accuracy_difference"] = _accuracy_difference(right, weight, n_effective, confidence_level)
     for name, value in _calibration_errors(answers).items():
         found[name] = (value, None, None)
     return [_record(answers, name, found[name]) for name in METRICS if name in found]
@@ -131,12 +141,23 @@ def _row_values(answers: SetAnswers) -> dict[str, np.ndarray]:
         columns["brier_distance"] = brier_rows(teacher, student)
         columns["log_loss_soft"] = cross_entropy_rows(teacher, student)
     if answers.codes_true is not None:
-        columns["accuracy_difference"] = answers.right("student") * 1.0 - answers.right("teacher")
         for role, proba in (("teacher", teacher), ("student", student)):
             if proba is not None:
                 given = proba[np.arange(answers.n_rows), answers.codes_true]
                 columns[f"log_loss_{role}"] = -np.log(np.maximum(given, STUDENT_FLOOR))
     return columns
+
+
+def _accuracy_difference(
+    right: dict[str, np.ndarray], weight: np.ndarray, n_effective: float, confidence_level: float
+) -> tuple[float, float | None, float | None]:
+    lost, gained = (
+        float(np.average(right[one] & ~right[other], weights=weight))
+        for one, other in (("teacher", "student"), ("student", "teacher"))
+    )
+    if n_effective <= 1:
+        return gained - lost, None, None
+    return gained - lost, *paired_interval(lost, gained, n_effective, confidence_level)
 
 
 def _calibration_errors(answers: SetAnswers) -> dict[str, float]:
@@ -181,17 +202,16 @@ def chance_agreement(counts: np.ndarray, cells: np.ndarray, n_classes: int) -> n
     ----------
     Cohen: A Coefficient of Agreement for Nominal Scales, Educational and Psychological Measurement 20, 1960.
     """
-    n_cells = len(cells)
-    ones, places = np.ones(n_cells), np.arange(n_cells)
+    by_teacher, by_student = (cells[:, 0] * n_classes + cells[:, said] for said in (1, 2))
+    # Of all pairs of class and label only those count that both models have; among many classes they are few.
+    pairs = np.intersect1d(by_teacher, by_student)
 
-    def totals(columns: np.ndarray, size: int) -> np.ndarray:
-        return counts @ sparse.csr_array((ones, (places, columns)), shape=(n_cells, size))
+    def totals(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+        cell, column = np.flatnonzero(np.isin(keys, wanted)), np.searchsorted(wanted, keys[np.isin(keys, wanted)])
+        return counts @ sparse.csr_array((np.ones(len(cell)), (cell, column)), shape=(len(cells), len(wanted)))
 
-    squared = n_classes * n_classes
-    by_teacher = totals(cells[:, 0] * n_classes + cells[:, 1], squared)
-    by_student = totals(cells[:, 0] * n_classes + cells[:, 2], squared)
-    by_class = totals(cells[:, 0], n_classes)
-    both = (by_teacher * by_student).reshape(len(counts), n_classes, n_classes).sum(axis=2)
+    by_class = totals(cells[:, 0], np.arange(n_classes))[:, pairs // n_classes]
+    both = totals(by_teacher, pairs) * totals(by_student, pairs)
     return np.divide(both, by_class, out=np.zeros_like(both), where=by_class > 0).sum(axis=1) / counts.sum(axis=1)
 
 
@@ -203,16 +223,20 @@ def _against_chance(
     truth = np.zeros(answers.n_rows, dtype=np.intp) if answers.codes_true is None else answers.codes_true
     combined = (truth * n_classes + answers.said("teacher")) * n_classes + answers.said("student")
     keys, place = np.unique(combined, return_inverse=True)
-    mass = np.bincount(place.reshape(-1), weights=answers.unit_weight())
+    weight = answers.unit_weight()
+    mass = np.bincount(place.reshape(-1), weights=weight / weight.max())
     cells = np.column_stack([keys // n_classes**2, keys // n_classes % n_classes, keys % n_classes])
     same = (cells[:, 1] == cells[:, 2]).astype(np.float64)
 
-    drawn = rng.multinomial(max(1, round(n_effective)), mass / mass.sum(), size=n_resamples).astype(np.float64)
     chance = float(chance_agreement(mass[None, :], cells, n_classes)[0])
     over = float(mass @ same / mass.sum()) - chance
-    drawn_over = drawn @ same / drawn.sum(axis=1) - chance_agreement(drawn, cells, n_classes)
+    drawn_over = []
+    for start in range(0, n_resamples, BLOCK):
+        size = min(BLOCK, n_resamples - start)
+        drawn = rng.multinomial(max(1, round(n_effective)), mass / mass.sum(), size=size).astype(np.float64)
+        drawn_over.append(drawn @ same / drawn.sum(axis=1) - chance_agreement(drawn, cells, n_classes))
     yield "agreement_by_chance", (chance, None, None)
-    yield "agreement_over_chance", (over, *percentile_ends(drawn_over[:, None], confidence_level)[0])
+    yield "agreement_over_chance", (over, *percentile_ends(np.concatenate(drawn_over)[:, None], confidence_level)[0])
 
 
 # Who is right, and on which classes.

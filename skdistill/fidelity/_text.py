@@ -4,6 +4,8 @@ from textwrap import fill
 from typing import Any
 
 from skdistill.fidelity._findings import LEVEL, LEVEL_NAME, Numbers, Report, find
+from skdistill.fidelity._tables import METRICS
+from skdistill.fidelity._value_tables import VALUE_METRICS
 
 __all__ = ["report_text", "verdict_line"]
 
@@ -75,7 +77,8 @@ def _metric_lines(report: Report) -> list[str]:
     records = report.metric_records()
     rows = [{**record, "shown": _cell(record)} for record in records]
     counts = [{"set": n, "metric": "rows", "shown": f"{a.n_rows:,}"} for n, a in report.sets.items()]
-    return _grid([*counts, *rows], "metric", "shown")
+    order = ["rows", *(METRICS if report.task == "classification" else VALUE_METRICS)]
+    return _grid(sorted([*counts, *rows], key=lambda record: order.index(record["metric"])), "metric", "shown")
 
 
 def _cell(record: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from skdistill.fidelity._answers import SetAnswers
-from skdistill.fidelity._differences import difference_quantiles
+from skdistill.fidelity._differences import difference_quantiles, weighted_quantiles
 from skdistill.fidelity._estimates import bootstrap_means, percentile_ends
 from skdistill.fidelity._tables import outcome_records
 
@@ -199,11 +199,11 @@ def bin_records(
     """
     weight = answers.unit_weight()
     teacher, student = (answers.said(role).reshape(answers.n_rows, -1).mean(axis=1) for role in ("teacher", "student"))
-    edges = np.unique(np.quantile(teacher, np.linspace(0, 1, n_bins + 1)))
-    place = np.clip(np.searchsorted(edges, teacher, side="left") - 1, 0, max(0, len(edges) - 2))
+    cuts = np.unique(weighted_quantiles(teacher, np.arange(1, n_bins) / n_bins, weight))
+    place = np.searchsorted(cuts, teacher, side="left")
     rng = np.random.default_rng(seed)
     records = []
-    for number in range(max(1, len(edges) - 1)):
+    for number in range(len(cuts) + 1):
         rows = (place == number) & (weight > 0)
         if not rows.any():
             continue

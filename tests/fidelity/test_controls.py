@@ -374,6 +374,35 @@ def test_other_columns_for_the_teacher():
         assert of(result, control)["error"] is None
 
 
+def test_further_rows_that_the_student_learnt_from():
+    A, b = noisy_rows(900, noise=0.0, seed=1)
+    few, further, test = slice(0, 20), slice(20, 400), slice(400, None)
+    forest = RandomForestClassifier(10, random_state=0).fit(A[:400], b[:400])
+    distilled = DistilledClassifier(FrozenEstimator(forest), DecisionTreeClassifier(), alpha=1.0, random_state=0)
+    relabelled = DecisionTreeClassifier(random_state=0).fit(A[:400], forest.predict(A[:400]))
+    for model in (distilled.fit(A[few], b[few], X_unlabeled=A[further]), relabelled):
+        answers = answers_of(forest, model, A[test], b[test])
+        found = {
+            known: controls(forest, model, A[few], b[few], answers, X_unlabeled=A[further] if known else None)
+            for known in (True, False)
+        }
+        again = {known: of(result, "student again") for known, result in found.items()}
+        assert again[True]["agreement"] > again[False]["agreement"] + 0.05
+        assert again[True]["difference_low"] <= 0 <= again[True]["difference_high"]
+        told = {known: any("Hand over X_unlabeled" in note for note in result.notes) for known, result in found.items()}
+        beyond = {known: not r["difference_low"] <= 0 <= r["difference_high"] for known, r in again.items()}
+        assert told == beyond
+    with pytest.raises(ValueError, match="X_unlabeled must have the 5 columns of X, got 2"):
+        controls(forest, model, A[few], b[few], answers, X_unlabeled=A[further, :2])
+
+
+def test_a_student_unlike_the_one_at_hand_is_told():
+    constant = DummyClassifier().fit(X[TRAIN], Y[TRAIN])
+    result = controls(student=constant, answers=answers_of(FOREST, constant), distill=lambda teacher, X, y: FOREST)
+    assert of(result, "student again")["difference_high"] < 0
+    assert any("not like this one" in note for note in result.notes)
+
+
 def test_what_distill_returns_is_taken():
     calls = []
 

@@ -72,6 +72,27 @@ def test_the_text_holds_verdict_numbers_and_findings(report):
     assert max(map(len, text.splitlines()[1:])) <= 120
 
 
+def test_the_text_keeps_the_order_of_the_metrics(teacher, student):
+    sets = {"distill": (TRAIN, None), "test": (TEST, Y_TEST)}
+    text = repr(FidelityReport.from_estimators(teacher, student, sets, random_state=0))
+    places = [
+        text.index(f"  {name}") for name in ("agreement ", "agreement_lower_bound", "jensen_shannon", "accuracy_")
+    ]
+    assert places == sorted(places)
+
+
+@pytest.mark.needs("matplotlib")
+def test_the_page_of_pictures_is_a_figure_of_pyplots(report):
+    import matplotlib.pyplot as plt
+
+    figure = report.plot()
+    assert plt.fignum_exists(figure.number)
+    plt.close(figure)
+    own = plt.figure()
+    assert report.plot(own) is own
+    plt.close(own)
+
+
 def test_the_seed_decides_and_order_of_asking_does_not(teacher, student):
     first, second = (FidelityReport.from_estimators(teacher, student, SETS, random_state=3) for _ in range(2))
     second.slice_records()
