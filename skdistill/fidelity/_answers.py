@@ -17,6 +17,8 @@ from skdistill.response._collect import Task
 __all__ = ["SetAnswers", "check_mapping", "collect_answers", "read_sets"]
 
 SET_PARTS = ("X", "y", "sample_weight", "X_teacher")
+# Only ratios of weights matter; the squares and sums of these would leave the range of floats.
+HUGE = 1e100
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -228,6 +230,8 @@ def collect_answers(
     """
     parts = _checked_set(name, {"X": X, "y": y, "sample_weight": sample_weight, "X_teacher": X_teacher})
     X, weight = parts["X"], parts["sample_weight"]
+    if weight is not None and not 1 / HUGE < weight.max() < HUGE:
+        weight = weight / weight.max()
     X_teacher = X if parts["X_teacher"] is None else parts["X_teacher"]
     if (task or task_of(teacher, student)) == "regression":
         answers = _collect_values(teacher, student, name, X, y, weight, X_teacher)

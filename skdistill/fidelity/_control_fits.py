@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin
 
 from skdistill.fidelity._answers import SetAnswers, collect_answers
 from skdistill.fidelity._fits import Attempt, attempt, has_seed, run_fits
 from skdistill.fidelity._models import readable
 from skdistill.fidelity._recipes import DistilledRecipe, Recipe
 from skdistill.fidelity._refits import TrainingRows, refit, remade, thawed
+from skdistill.fidelity._told import told_teacher
 
 __all__ = ["Case", "Scored", "fit_and_score", "other_teachers", "row_scores"]
 
@@ -97,37 +97,20 @@ def _distance(case: Case, first: Any, second: Any) -> float:
 # One fit.
 
 
-class _ToldClassifier(BaseEstimator):
-    """Answers what the teacher answered, so that it need not be asked again."""
-
-    def __init__(self, answers: SetAnswers) -> None:
-        self.classes_ = answers.classes
-        self.labels = np.asarray(answers.classes)[answers.codes_teacher]
-        if answers.proba_teacher is not None:
-            told = answers.proba_teacher
-            self.predict_proba = lambda X: told
-
-    def predict(self, X: Any) -> Any:
-        return self.labels
-
-
-class _ToldRegressor(RegressorMixin, BaseEstimator):
-    """Answers what the teacher answered."""
-
-    def __init__(self, answers: SetAnswers) -> None:
-        self.values = answers.values_teacher
-
-    def predict(self, X: Any) -> Any:
-        return self.values
-
-
 def _answered(case: Case, model: Any, X: Any) -> SetAnswers:
     """Put a model into the student's place."""
     given = case.answers
-    told = (_ToldClassifier if given.task == "classification" else _ToldRegressor)(given)
     y = given.y if given.codes_true is None else np.asarray(given.classes)[given.codes_true]
-    model = readable(model, "student")
-    return collect_answers(told, model, given.name, X, y, sample_weight=given.weight, classes=given.classes)
+    return collect_answers(
+        told_teacher(given),
+        readable(model, "student"),
+        given.name,
+        X,
+        y,
+        sample_weight=given.weight,
+        classes=given.classes,
+        task=given.task,
+    )
 
 
 def fit_and_score(case: Case, control: str, repeat: int, mode: str, other: Attempt | None) -> Scored:

@@ -39,6 +39,7 @@ SUMMARY = (
     "accuracy",
     "error",
 )
+ROUNDING = 1e-9
 Record = dict[str, Any]
 
 
@@ -308,7 +309,10 @@ def _summary_record(
     if not done:
         return record
     scores = np.array([scored.rows for scored in done])
-    agreement, difference = mean_over_fits(scores, weight), mean_over_fits(own - scores, weight)
+    gaps = own - scores
+    # The same values added up in another order differ by this little, always to the same side.
+    gaps[np.abs(gaps) < ROUNDING] = 0.0
+    agreement, difference = mean_over_fits(scores, weight), mean_over_fits(gaps, weight)
     record["agreement"], (record["low"], record["high"]) = agreement.value, agreement.level_interval(level, share)
     record["difference"] = difference.value
     record["difference_low"], record["difference_high"] = difference.interval(level)

@@ -170,7 +170,8 @@ def distillation_curve(
         Further rows, which give a line "unlabeled": the first of them in a random order. Numbers beyond what there
         is become one point with all of them.
     cv : int, splitter or iterable of splits, default=5
-        An int means folds by the rows' content, as in the distilled estimators: equal rows share a fold.
+        An int means folds by the rows' content, as in the distilled estimators: equal rows share a fold. For groups
+        hand over splits, ``GroupKFold().split(X, y, groups)``.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows, in fits and in metrics.
     random_state : int, RandomState instance or None, default=None
@@ -258,7 +259,8 @@ def temperature_curve(
     X_unlabeled : array-like, data frame or sparse matrix of shape (n_unlabeled, n_features), default=None
         Further rows, for every fit.
     cv : int, splitter or iterable of splits, default=5
-        An int means folds by the rows' content, as in the distilled estimators: equal rows share a fold.
+        An int means folds by the rows' content, as in the distilled estimators: equal rows share a fold. For groups
+        hand over splits, ``GroupKFold().split(X, y, groups)``.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows, in fits and in metrics.
     random_state : int, RandomState instance or None, default=None

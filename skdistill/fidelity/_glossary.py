@@ -99,7 +99,8 @@ GLOSSARY: dict[str, Term] = {
         "calibration error to the teacher",
         CALIBRATION,
         "gap",
-        "How far the student's probability for its own prediction lies from how often the teacher predicts the same.",
+        "How far the student's probability for its own prediction lies from what the teacher gives to the same class, "
+        "on average in each bin.",
     ),
     "accuracy_teacher": Term("accuracy, teacher", TRUTH, "share", "Share of the rows that the teacher gets right."),
     "accuracy_student": Term("accuracy, student", TRUTH, "share", "Share of the rows that the student gets right."),
@@ -154,7 +155,7 @@ GLOSSARY: dict[str, Term] = {
             f"difference, {percent} % quantile",
             TEACHER,
             "value",
-            f"{percent} % of the rows have a smaller value of student less teacher.",
+            f"{percent} % of the rows have this value of student less teacher, or a smaller one.",
         )
         for percent in (5, 25, 50, 75, 95)
     },
@@ -183,7 +184,7 @@ OUTCOMES = {
     "both wrong differently": "both are wrong, with different classes",
     "teacher nearer": "the teacher's value is nearer to the target",
     "student nearer": "the student's value is nearer to the target",
-    "equally near": "both values are as far from the target",
+    "equally near": "both values are equally far from the target",
 }
 
 

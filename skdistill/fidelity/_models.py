@@ -136,7 +136,8 @@ def _own_task(model: Any) -> Task | None:
 
 def has_classes(model: Any) -> bool:
     """Tell whether a model names classes; a regressor of CatBoost has the attribute too, and nothing in it."""
-    return np.size(getattr(model, "classes_", None)) > 0 and getattr(model, "classes_", None) is not None
+    classes = getattr(model, "classes_", None)
+    return classes is not None and len(classes) > 0
 
 
 def known_classes(teacher: Any, student: Any, sets: Mapping[str, Mapping[str, Any]]) -> np.ndarray:

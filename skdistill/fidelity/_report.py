@@ -12,7 +12,7 @@ from skdistill.fidelity._controls import run_controls
 from skdistill.fidelity._html import report_fragment, report_page
 from skdistill.fidelity._models import known_classes, readable, task_of
 from skdistill.fidelity._pictures import draw_report
-from skdistill.fidelity._report_tables import Record, ReportTables
+from skdistill.fidelity._report_tables import ReportTables, as_frame
 from skdistill.fidelity._slices import find_slices
 from skdistill.fidelity._text import report_text
 from skdistill.fidelity._told import answers_from_arrays
@@ -192,15 +192,8 @@ class FidelityReport(ReportTables):
         """
         check_mapping(sets, "a mapping", "{'test': {'teacher': ..., 'student': ..., 'y': y}}")
         answers = {str(name): answers_from_arrays(str(name), parts, classes) for name, parts in sets.items()}
-        return cls(
-            answers,
-            target=target,
-            confidence_level=confidence_level,
-            n_resamples=n_resamples,
-            random_state=random_state,
-        )
-
-    # The same as data frames.
+        options: dict[str, Any] = {"target": target, "confidence_level": confidence_level, "n_resamples": n_resamples}
+        return cls(answers, **options, random_state=random_state)
 
     def frame(self) -> Any:
         """Give every number of every set as one tidy table.
@@ -210,7 +203,7 @@ class FidelityReport(ReportTables):
         DataFrame
             With the columns set, metric, value, low, high, n_rows; divergences are in nats.
         """
-        return _as_frame(self.metric_records(), "FidelityReport.frame")
+        return as_frame(self.metric_records(), "FidelityReport.frame")
 
     def errors(self) -> Any:
         """Give who is right: lost and gained knowledge, and errors made together.
@@ -221,7 +214,7 @@ class FidelityReport(ReportTables):
             With the columns set, outcome ("both right", "lost", "gained", "both wrong alike", "both wrong
             differently"; of regressors "teacher nearer", "student nearer", "equally near"), n_rows, share, low, high.
         """
-        return _as_frame(self.error_records(), "FidelityReport.errors")
+        return as_frame(self.error_records(), "FidelityReport.errors")
 
     def per_class(self) -> Any:
         """Give agreement, recalls and mean probabilities class by class.
@@ -231,9 +224,9 @@ class FidelityReport(ReportTables):
         DataFrame
             One row per set and class; of regressors per set and bin of the teacher's value.
         """
-        return _as_frame(self.class_records(), "FidelityReport.per_class")
+        return as_frame(self.class_records(), "FidelityReport.per_class")
 
-    def slices(self, name: str | None = None, **options: Any) -> Any:
+    def slices(self, name: str | None = None, *, max_depth: int = 3, min_rows: int = 30, n_slices: int = 10) -> Any:
         """Give the slices of a set in which teacher and student differ most.
 
         A small tree looks for them on one random half of the rows; every number comes from the other half, and
@@ -243,8 +236,12 @@ class FidelityReport(ReportTables):
         ----------
         name : str, default=None
             The set; None means the judged one.
-        **options : dict
-            Of the search: `max_depth`, `min_rows`, `n_slices`.
+        max_depth : int, default=3
+            Most conditions of a slice.
+        min_rows : int, default=30
+            Fewest rows of a slice in the half where it is looked for.
+        n_slices : int, default=10
+            Most slices in the table; p-values are adjusted for all that were tested.
 
         Returns
         -------
@@ -258,8 +255,15 @@ class FidelityReport(ReportTables):
             If there is no such set, or its rows are no table.
         """
         answers = self.sets[self._known_set(name)]
-        records = find_slices(answers, confidence_level=self.confidence_level, random_state=self._seed, **options)
-        frame = _as_frame(records, "FidelityReport.slices")
+        records = find_slices(
+            answers,
+            max_depth=max_depth,
+            min_rows=min_rows,
+            n_slices=n_slices,
+            confidence_level=self.confidence_level,
+            random_state=self._seed,
+        )
+        frame = as_frame(records, "FidelityReport.slices")
         frame.attrs["note"] = records.note or records.reason
         return frame
 
@@ -348,7 +352,7 @@ class FidelityReport(ReportTables):
             random_state=self._seed if random_state is None else random_state,
             verbose=verbose,
         )
-        return _as_frame(self.control_records(), "FidelityReport.controls")
+        return as_frame(self.control_records(), "FidelityReport.controls")
 
     # How it is shown.
 
@@ -393,7 +397,3 @@ class FidelityReport(ReportTables):
 
     def _repr_html_(self) -> str:
         return report_fragment(self)
-
-
-def _as_frame(records: list[Record], caller: str) -> Any:
-    return import_optional("pandas", caller=caller, extra="plot").DataFrame.from_records(records)

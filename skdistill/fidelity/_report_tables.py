@@ -6,15 +6,16 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
+from skdistill._optional import import_optional
 from skdistill.fidelity._answers import SetAnswers
 from skdistill.fidelity._controls import ControlResult
-from skdistill.fidelity._findings import Finding, find, judged_set
+from skdistill.fidelity._findings import TAUGHT, Finding, find, judged_set
 from skdistill.fidelity._slices import SliceError, SliceList, find_slices
 from skdistill.fidelity._tables import class_records, error_records, metric_records
 from skdistill.fidelity._text import verdict_line
 from skdistill.fidelity._value_tables import bin_records, nearer_records, value_metric_records
 
-__all__ = ["Record", "ReportTables"]
+__all__ = ["Record", "ReportTables", "as_frame"]
 
 Record = dict[str, Any]
 
@@ -158,8 +159,10 @@ class ReportTables:
     @property
     def notes(self) -> list[str]:
         """How to read the numbers."""
+        paired = self.task == "classification" and any(answers.has_truth for answers in self.sets.values())
         notes = [
-            f"Intervals are at {self.confidence_level:.0%}: Wilson's for shares, {self.n_resamples} bootstrap draws of "
+            f"Intervals are at {100 * self.confidence_level:g} %: Wilson's for shares, "
+            f"{'Bonett and Price for accuracy_difference, ' if paired else ''}{self.n_resamples} bootstrap draws of "
             "rows for means."
         ]
         if any(answers.weight is not None for answers in self.sets.values()):
@@ -169,4 +172,20 @@ class ReportTables:
                 "predictive_kl and the log-losses count a student's probability below 1e-6 as 1e-6; jensen_shannon "
                 "needs no such floor."
             )
+        asked = self.teacher is not None and not hasattr(self.teacher, "predict_proba")
+        if asked and any(answers.proba_teacher is not None for answers in self.sets.values()):
+            notes.append(
+                "The teacher has no predict_proba: its probabilities are made from the margins of its "
+                "decision_function, and nothing has calibrated them."
+            )
+        if self.judged in TAUGHT:
+            notes.append(
+                f"Judged is {self.judged!r}, rows that the student learnt from; on others it may be less close. Add "
+                "held-out rows as 'test'."
+            )
         return notes + ([] if self._controls is None else list(self._controls.notes))
+
+
+def as_frame(records: list[Record], caller: str) -> Any:
+    """Make a data frame of records, or say what has to be installed."""
+    return import_optional("pandas", caller=caller, extra="plot").DataFrame.from_records(records)

@@ -85,7 +85,7 @@ class FidelityScorer:
             The copy.
         """
         asking = copy(self)
-        asking._request = MetadataRequest(owner=self)
+        asking._request = MetadataRequest(owner=type(self).__name__)
         asking._request.score.add_request(param="sample_weight", alias=sample_weight)
         return asking
 
@@ -97,7 +97,7 @@ class FidelityScorer:
         MetadataRequest
             scikit-learn's object for it.
         """
-        return deepcopy(self._request) if self._request is not None else MetadataRequest(owner=self)
+        return deepcopy(self._request) if self._request is not None else MetadataRequest(owner=type(self).__name__)
 
     def __call__(self, estimator: Any, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Ask both models about the rows and compare; y is ignored."""

@@ -58,10 +58,12 @@ class Table:
     Raises
     ------
     SliceError
-        If X is not two-dimensional.
+        If X is None or not two-dimensional.
     """
 
     def __init__(self, X: Any) -> None:
+        if X is None:
+            raise SliceError("Slices need the rows, which this set came without. Give them as its 'X'.")
         self.kind = _container(X)
         if self.kind == "sparse":
             X = X.tocsc()

@@ -11,10 +11,12 @@ from skdistill.fidelity._checks import check_distributions
 from skdistill.fidelity._models import label_array
 from skdistill.response._collect import Task
 
-__all__ = ["answers_from_arrays"]
+__all__ = ["ToldLabels", "ToldProba", "ToldValues", "answers_from_arrays", "told_teacher"]
+
+ROUNDING = 1e-5
 
 
-class _ToldValues:
+class ToldValues:
     """A regressor that has answered already."""
 
     def __init__(self, answer: Any) -> None:
@@ -25,7 +27,7 @@ class _ToldValues:
         return self.answer
 
 
-class _ToldLabels(_ToldValues):
+class ToldLabels(ToldValues):
     """A classifier that has answered already, with labels."""
 
     def __init__(self, answer: Any, classes: np.ndarray) -> None:
@@ -33,16 +35,42 @@ class _ToldLabels(_ToldValues):
         self.classes_ = classes
 
 
-class _ToldProba(_ToldLabels):
-    """A classifier that has answered already, with probabilities."""
+class ToldProba(ToldLabels):
+    """A classifier that has answered already, with probabilities; its labels need not be the most probable ones."""
+
+    def __init__(self, answer: Any, classes: np.ndarray, labels: Any = None) -> None:
+        super().__init__(answer, classes)
+        self.labels = labels
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Give the answer."""
         return self.answer
 
     def predict(self, X: Any) -> np.ndarray:
-        """Give the most probable classes."""
-        return self.classes_[self.answer.argmax(axis=1)]
+        """Give the labels, or else the most probable classes."""
+        return self.classes_[self.answer.argmax(axis=1)] if self.labels is None else np.asarray(self.labels)
+
+
+def told_teacher(answers: SetAnswers) -> ToldValues:
+    """Return a teacher that answers as it did about one set, so that it need not be asked again.
+
+    Parameters
+    ----------
+    answers : SetAnswers
+        What both models said.
+
+    Returns
+    -------
+    object
+        With `predict`, and `predict_proba` if the teacher gave distributions.
+    """
+    if answers.task == "regression":
+        return ToldValues(answers.values_teacher)
+    classes = np.asarray(answers.classes)
+    labels = classes[answers.said("teacher")]
+    if answers.proba_teacher is None:
+        return ToldLabels(labels, classes)
+    return ToldProba(answers.proba_teacher, classes, labels)
 
 
 def answers_from_arrays(name: str, parts: Mapping[str, Any], classes: Any) -> SetAnswers:
@@ -65,7 +93,7 @@ def answers_from_arrays(name: str, parts: Mapping[str, Any], classes: Any) -> Se
     Raises
     ------
     ValueError
-        If a part is missing, unknown or not valid.
+        If a part is missing, unknown or not valid, or there are probabilities without classes.
     """
     known = {"teacher", "student", "y", "X", "sample_weight"}
     if not isinstance(parts, Mapping) or not {"teacher", "student"} <= set(parts) <= known:
@@ -96,15 +124,26 @@ def answers_from_arrays(name: str, parts: Mapping[str, Any], classes: Any) -> Se
     return replace(answers, X=None) if rows is None else answers
 
 
-def _told(answer: Any, classes: np.ndarray | None, what: str) -> _ToldValues:
+def _told(answer: Any, classes: np.ndarray | None, what: str) -> ToldValues:
     array = np.asarray(answer)
     if classes is None:
-        return _ToldValues(array)
+        if _are_distributions(array):
+            raise ValueError(
+                f"{what} holds probabilities, so classes must be given, the labels of the {array.shape[1]} columns; "
+                "got None, which means a regression. If these are values that sum to one, leave out the last column."
+            )
+        return ToldValues(array)
     if array.ndim == 1:
-        return _ToldLabels(array, classes)
+        return ToldLabels(array, classes)
     if array.ndim != 2 or array.shape[1] != len(classes):
         raise ValueError(
             f"{what} must have one column per class, {len(classes)}, got shape {array.shape}. Pass the labels of the "
             "columns as classes."
         )
-    return _ToldProba(check_distributions(array, what), classes)
+    return ToldProba(check_distributions(array, what), classes)
+
+
+def _are_distributions(array: np.ndarray) -> bool:
+    if array.ndim != 2 or array.shape[1] < 2 or array.dtype.kind != "f":
+        return False
+    return bool((array >= 0).all() and (np.abs(array.sum(axis=1) - 1) <= ROUNDING).all())

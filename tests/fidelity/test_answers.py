@@ -314,3 +314,57 @@ def test_nets_as_they_are():
         assert collect_answers(read, read, "test", X, Y).divergence().max() < 1e-12
     with pytest.raises(TeacherError, match=words("Linear", "TorchTeacher(module, classes=...)")):
         readable(torch.nn.Linear(4, 3), "teacher")
+
+
+@pytest.mark.needs("pandas")
+@pytest.mark.parametrize("dtype", ["string", "boolean", "Int64"])
+def test_missing_labels_of_a_data_frame(teacher, student, dtype):
+    import pandas as pd
+
+    y = pd.Series([pd.NA, *(Y[1:] == 0)]).astype(dtype) if dtype != "string" else pd.Series([pd.NA, *NAMES[Y[1:]]])
+    with pytest.raises(ValueError, match=words("y of the set 'test' has missing", "labels")):
+        collect_answers(teacher, student, "test", X, y)
+
+
+class RegressorWithClasses(DecisionTreeRegressor):
+    """As CatBoostRegressor, which has the attribute and nothing in it."""
+
+    classes_ = ()
+
+
+def test_an_empty_classes_attribute_makes_no_classifier():
+    model = RegressorWithClasses(max_depth=1).fit(X, Y)
+    assert task_of(model, LinearRegression().fit(X, Y)) == "regression"
+    assert task_of(LinearRegression().fit(X, Y), model) == "regression"
+
+
+class Short(DecisionTreeClassifier):
+    def predict_proba(self, X):
+        return super().predict_proba(X)[:-1]
+
+
+@pytest.mark.parametrize("role", ["teacher", "student"])
+def test_answers_about_other_rows(teacher, role):
+    short = Short(max_depth=1).fit(X, Y)
+    pair = (short, teacher) if role == "teacher" else (teacher, short)
+    with pytest.raises(ValueError, match=words(f"The {role} must answer for each row of the set 'test', 150, got 149")):
+        collect_answers(*pair, "test", X, Y)
+
+
+def test_values_that_are_no_numbers():
+    model = LinearRegression().fit(X, Y)
+    with pytest.raises(ValueError, match=words("y must be numbers, since this is a regression", "classes")):
+        collect_answers(model, model, "test", X, NAMES[Y])
+
+
+def test_a_list_of_rows_and_labels_is_told():
+    with pytest.raises(ValueError, match=words("'test' must be a tuple (X, y), got a list of tables")):
+        read_sets({"test": [X, Y]})
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e300])
+def test_the_scale_of_weights_does_not_matter(teacher, student, rng, scale):
+    weight = rng.uniform(size=150)
+    scaled = collect_answers(teacher, student, "test", X, Y, sample_weight=scale * weight)
+    assert scaled.weight.sum() == pytest.approx(weight.sum() / weight.max())
+    assert scaled.weight / scaled.weight.sum() == pytest.approx(weight / weight.sum())

@@ -573,3 +573,25 @@ def test_bad_input(params, message):
 def test_distill_must_be_callable():
     with pytest.raises(TypeError, match=r"distill must be a callable .* got str"):
         controls(distill="again")
+
+
+class Summed(DecisionTreeRegressor):
+    """Whose refits give the same values but for the last digits."""
+
+    def fit(self, X, y, sample_weight=None):
+        self.nudge_ = 1 + 1e-14 * (self.random_state or 0) / 2**31
+        return super().fit(X, y, sample_weight)
+
+    def predict(self, X):
+        return super().predict(X) * self.nudge_
+
+
+def test_rounding_is_no_difference(rng):
+    X = rng.normal(size=(200, 1))
+    teacher = LinearRegression().fit(X, X[:, 0])
+    student = Summed(max_depth=2).fit(X, teacher.predict(X))
+    answers = collect_answers(teacher, student, "test", X, X[:, 0])
+    result = run_controls(teacher, student, X, X[:, 0], answers, n_repeats=2, random_state=0)
+    again = result.summary[0]
+    assert (again["difference"], again["difference_low"], again["difference_high"]) == (0, 0, 0)
+    assert not any("not like this one" in note for note in result.notes)

@@ -54,6 +54,35 @@ def test_a_miss_without_the_rows_learnt_from(rng):
     assert codes({"test": told(rng, agreement=0.7)})["F103"].advice.startswith("Add the rows")
 
 
+def test_too_few_rows_learnt_from_to_tell_the_reason(rng):
+    # 55 of 60 rows: the interval holds the target and overlaps with that of the judged set.
+    few = told(rng, n_rows=60)
+    few["student"][:5] = (few["teacher"][:5] + 1) % 3
+    found = codes({"distill": few, "test": told(rng, n_rows=3000, agreement=0.92)})
+    assert {"F101", "F102"}.isdisjoint(found)
+    assert "neither below the target nor above" in found["F103"].sentence
+    assert "More rows in 'distill'" in found["F103"].advice
+
+
+def test_few_errors_do_not_make_the_teacher_the_limit(rng):
+    parts = told(rng, n_rows=500, accuracy=1.0)
+    parts["teacher"][0] = parts["student"][0] = (parts["y"][0] + 1) % 3
+    assert "F104" not in codes({"test": parts})
+
+
+def test_a_set_of_one_weighted_row_has_no_interval(rng):
+    teacher = rng.normal(size=300)
+    parts = {"teacher": teacher, "student": teacher + rng.normal(size=300), "y": teacher}
+    one = {**parts, "sample_weight": np.eye(1, 300)[0]}
+    for name in ("train", "test", "shift"):
+        sets = {"train": parts, "test": parts, "shift": parts, name: one}
+        report = FidelityReport.from_predictions(sets, random_state=0)
+        found = {finding.code for finding in report.findings()}
+        assert "F113" not in found
+        assert ("undecided" in report.verdict()) == (name == "test")
+        assert ("F103" in found) == (name == "train")
+
+
 def test_too_few_rows(rng):
     found = codes({"test": told(rng, n_rows=20, agreement=0.9)})
     assert "20 rows cannot tell" in found["F109"].sentence
@@ -107,6 +136,29 @@ def test_a_class(rng):
     assert "F112" not in codes({"test": told(rng, n_rows=3000, agreement=0.9)})
 
 
+def test_many_classes_are_not_each_a_chance_to_differ():
+    fired = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        y = rng.integers(0, 100, 4000)
+        student = np.where(rng.uniform(size=4000) < 0.9, y, (y + 1) % 100)
+        sets = {"test": {"teacher": y, "student": student, "y": y}}
+        report = FidelityReport.from_predictions(sets, classes=np.arange(100), random_state=0, n_resamples=10)
+        fired += "F112" in {finding.code for finding in report.findings()}
+    assert fired <= 5
+
+
+def test_the_slice_that_is_named_is_a_significant_one(rng):
+    class WithSlices(FidelityReport):
+        def slice_records(self, name=None):
+            common = {"n_rows": 10, "rest": 0.1, "ratio": 3.0, "disagreement": 0.3}
+            return [{"slice": "a", "p_holm": 0.2, **common}, {"slice": "b", "p_holm": 0.01, **common}]
+
+    report = WithSlices.from_predictions({"test": told(rng)}, classes=CLASSES, random_state=0)
+    named = [finding.evidence["slice"] for finding in report.findings() if finding.code == "F111"]
+    assert named == ["b"]
+
+
 def test_a_shift(rng):
     found = codes({"test": told(rng), "shift": told(rng, agreement=0.7)})
     assert found["F113"].severity == "warning"
@@ -136,6 +188,16 @@ def test_controls(rng, low, code):
     assert code in found
     assert ({"F108", "F110"} - {code}).isdisjoint(found)
     assert "+0.030" in found[code].sentence
+
+
+def test_controls_on_a_single_row_say_nothing(rng):
+    class WithControls(FidelityReport):
+        def control_records(self):
+            ends = {"difference_low": None, "difference_high": None}
+            return [{"control": "independent teacher", "difference": 0.0, **ends}]
+
+    report = WithControls.from_predictions({"test": told(rng, n_rows=1)}, classes=CLASSES, random_state=0)
+    assert {"F108", "F110"}.isdisjoint(finding.code for finding in report.findings())
 
 
 def test_regressors(rng):

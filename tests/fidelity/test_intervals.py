@@ -26,6 +26,7 @@ from skdistill.fidelity import (
     total_variation,
     wilson_interval,
 )
+from skdistill.fidelity._estimates import paired_interval
 from skdistill.fidelity._intervals import bootstrap_means, effective_rows, seeded
 
 MEANS = [brier_distance, jensen_shannon, log_loss_soft, predictive_kl, total_variation]
@@ -292,3 +293,29 @@ def test_the_bootstrap_covers_as_often_as_it_says():
 def test_what_it_refuses(pair, options, words):
     with pytest.raises(ValueError, match=".*".join(re.escape(word) for word in words)):
         metric_interval(jensen_shannon, *pair, **options)
+
+
+def test_a_paired_difference_by_hand():
+    # 4 rows lost, 10 gained of 98; one more of each makes 5 and 11 of 100.
+    half = 1.959964 * np.sqrt((0.16 - 0.06**2) / 100)
+    assert paired_interval(4 / 98, 10 / 98, 98, 0.95) == pytest.approx((0.06 - half, 0.06 + half))
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 10, 1000])
+@pytest.mark.parametrize(("lost", "gained"), [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (0.5, 0.5)])
+def test_a_paired_difference_holds_its_value_and_has_a_width(n_rows, lost, gained):
+    low, high = paired_interval(lost, gained, n_rows, 0.95)
+    assert -1 <= low <= gained - lost <= high <= 1
+    assert low < high
+
+
+@pytest.mark.parametrize(("lost", "gained"), [(0.02, 0.02), (0.05, 0.01), (0.005, 0.005), (0.2, 0.1)])
+def test_paired_differences_cover(rng, lost, gained):
+    counts = rng.multinomial(200, [lost, gained, 1 - lost - gained], size=2000)
+    ends = [paired_interval(a / 200, b / 200, 200, 0.95) for a, b, _ in counts]
+    assert np.mean([low <= gained - lost <= high for low, high in ends]) > 0.93
+
+
+def test_five_rows_that_differ_one_way_are_no_proof():
+    # The exact sign test gives p = 0.0625 for five of five, 0.031 for six of six.
+    assert paired_interval(0.0, 5 / 200, 200, 0.95)[0] < 0 < paired_interval(0.0, 6 / 200, 200, 0.95)[0]

@@ -283,3 +283,51 @@ def test_one_row_one_class(teacher, student):
     single = FidelityReport.from_estimators(same, same, {"test": (TEST, np.zeros(len(TEST)))})
     assert single.verdict().startswith("test (38 rows): undecided; agreement 1.000")
     assert all(np.isfinite(r["value"]) for r in single.metric_records())
+
+
+@pytest.mark.parametrize("sets", [{}, [], None])
+def test_predictions_without_a_set(sets):
+    with pytest.raises(ValueError, match=words("sets must be a mapping of at least one name", "'student'")):
+        FidelityReport.from_predictions(sets)
+
+
+def test_probabilities_without_classes_are_no_regression(rng):
+    proba = rng.dirichlet(np.ones(3), 20)
+    with pytest.raises(ValueError, match=words("holds probabilities, so classes must be given", "3 columns")):
+        FidelityReport.from_predictions({"test": {"teacher": proba, "student": proba}})
+    values = {"teacher": 2 * proba, "student": 2 * proba}
+    assert FidelityReport.from_predictions({"test": values}).task == "regression"
+
+
+def test_probabilities_from_margins_are_told(student):
+    found = [
+        any("decision_function" in note for note in FidelityReport.from_estimators(teacher, student, SETS).notes)
+        for teacher in (LinearSVC().fit(TRAIN, Y_TRAIN), LogisticRegression(max_iter=500).fit(TRAIN, Y_TRAIN))
+    ]
+    assert found == [True, False]
+
+
+def test_a_verdict_about_rows_learnt_from_is_told(teacher, student):
+    def told(**sets):
+        report = FidelityReport.from_estimators(teacher, student, sets)
+        return any("rows that the student learnt from" in note for note in report.notes)
+
+    assert told(train=(TRAIN, Y_TRAIN))
+    assert not told(train=(TRAIN, Y_TRAIN), test=(TEST, Y_TEST))
+
+
+def test_slices_of_predictions_without_rows():
+    report = FidelityReport.from_predictions({"test": {"teacher": [0, 1], "student": [0, 1]}}, classes=[0, 1])
+    assert "Give them as its 'X'" in report.slice_records().reason
+    with pytest.raises(ValueError, match="which this set came without"):
+        report.slices()
+
+
+@pytest.mark.needs("pandas")
+def test_controls_judged_on_one_row(teacher, student):
+    report = FidelityReport.from_estimators(
+        teacher, student, {"train": (TRAIN, Y_TRAIN), "test": (TEST[:1], Y_TEST[:1])}, random_state=0
+    )
+    report.controls(n_repeats=2)
+    assert "F108" not in repr(report)
+    assert len(report.control_records()) == 4

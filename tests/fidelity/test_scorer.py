@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.datasets import load_iris
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -207,3 +208,30 @@ def test_perfect_students_score_best(teacher):
     assert make_fidelity_scorer(teacher)(teacher, X) == pytest.approx(0.0, abs=1e-4)
     assert make_fidelity_scorer(teacher, metric="agreement")(teacher, X) == 1.0
     np.testing.assert_allclose(make_fidelity_scorer(teacher, metric="jensen_shannon")(teacher, X), 0.0, atol=1e-12)
+
+
+def test_weights_are_routed_to_a_scorer_that_asks_for_them(teacher, rng):
+    weight = rng.uniform(size=len(X)) * (Y > 0)
+    plain = make_fidelity_scorer(teacher, metric="agreement")
+    asking = plain.set_score_request(sample_weight=True)
+    tree, folds = DecisionTreeClassifier(max_depth=1, random_state=0), KFold(2, shuffle=True, random_state=0)
+    with config_context(enable_metadata_routing=True):
+        tree.set_fit_request(sample_weight=False)
+        found = cross_val_score(tree, X, Y, scoring=asking, cv=folds, params={"sample_weight": weight})
+    bare = cross_val_score(DecisionTreeClassifier(max_depth=1, random_state=0), X, Y, scoring=plain, cv=folds)
+    expected = []
+    for train, test in folds.split(X):
+        student = DecisionTreeClassifier(max_depth=1, random_state=0).fit(X[train], Y[train])
+        pair = teacher.predict(X[test]), student.predict(X[test])
+        expected.append(agreement_score(*pair, sample_weight=weight[test]))
+    assert found == pytest.approx(expected)
+    assert found != pytest.approx(bare)
+    assert pickle.loads(pickle.dumps(asking)).metric == "agreement"
+
+
+def test_a_regressor_with_an_empty_classes_attribute():
+    class RegressorWithClasses(DecisionTreeRegressor):
+        classes_ = ()
+
+    model = RegressorWithClasses(max_depth=2).fit(X, Y)
+    assert make_fidelity_scorer(model, metric="r2")(model, X) == 1.0

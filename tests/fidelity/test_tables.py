@@ -239,3 +239,54 @@ def test_bins_of_a_constant_teacher():
     told = {"teacher": [1.0, 1.0, 1.0], "student": [1.0, 2.0, 3.0]}
     (record,) = bin_records(answers_from_arrays("test", told, None), **OPTIONS)
     assert (record["n_rows"], record["mean_difference"]) == (3, 1.0)
+
+
+def test_many_classes_cost_no_table_of_pairs(rng):
+    y = rng.integers(0, 2000, 3000)
+    teacher, student = (np.where(rng.uniform(size=3000) < 0.9, y, rng.integers(0, 2000, 3000)) for _ in range(2))
+    cells, counts = np.unique(np.column_stack([y, teacher, student]), axis=0, return_counts=True)
+    expected = 0.0
+    for label in np.unique(y):
+        rows = y == label
+        shares = [np.bincount(said[rows], minlength=2000) / rows.sum() for said in (teacher, student)]
+        expected += rows.mean() * (shares[0] @ shares[1])
+    # Dense tables of class and label for so many draws would take 32 GB each.
+    drawn = np.repeat(counts[None, :] * 1.0, 1000, axis=0)
+    assert chance_agreement(drawn, cells, 2000) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1.0, 1e300])
+def test_the_scale_of_weights_changes_nothing(rng, scale):
+    weight = rng.uniform(0.1, 2, 200)
+    teacher, student, y = rng.dirichlet(np.ones(3), 200), rng.dirichlet(np.ones(3), 200), rng.integers(0, 3, 200)
+    told = {"teacher": teacher, "student": student, "y": y}
+    found, expected = (
+        values_of(metric_records(answers_from_arrays("a", {**told, "sample_weight": w}, np.arange(3)), **OPTIONS))
+        for w in (weight * scale, weight)
+    )
+    assert found == pytest.approx(expected)
+
+
+def test_bins_leave_out_rows_without_weight(rng):
+    teacher, student = rng.normal(size=100), rng.normal(size=100)
+    weight = np.repeat([1.0, 0.0], 50)
+    kept = {"teacher": teacher[:50], "student": student[:50]}
+    found, expected = (
+        bin_records(answers_from_arrays("a", parts, None), **OPTIONS)
+        for parts in ({"teacher": teacher, "student": student, "sample_weight": weight}, kept)
+    )
+    assert [r["class"] for r in found] == [r["class"] for r in expected]
+    assert [r["n_rows"] for r in found] == [10] * 5
+
+
+def test_models_that_are_right_on_the_same_few_rows_may_still_differ():
+    labels = np.arange(20) % 3
+    found = {
+        r["metric"]: r
+        for r in metric_records(
+            answers_from_arrays("a", {"teacher": labels, "student": labels, "y": labels}, np.arange(3)), **OPTIONS
+        )
+    }
+    assert found["accuracy_difference"]["value"] == 0
+    assert found["accuracy_difference"]["low"] < -0.05
+    assert found["accuracy_difference"]["high"] > 0.05
