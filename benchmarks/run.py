@@ -2,10 +2,17 @@
 
 import argparse
 
-from benchmarks import calibration, cost, quality, situations
+from benchmarks import calibration, cost, fidelity, fidelity_cost, quality, situations
 from benchmarks._records import say
 
-BENCHMARKS = {"quality": quality, "situations": situations, "cost": cost, "calibration": calibration}
+BENCHMARKS = {
+    "quality": quality,
+    "situations": situations,
+    "cost": cost,
+    "calibration": calibration,
+    "fidelity": fidelity,
+    "fidelity_cost": fidelity_cost,
+}
 
 
 def main() -> None:
