@@ -8,12 +8,12 @@ from typing import Any
 from skdistill._optional import import_optional
 from skdistill._sklearn import Interval, validate_params
 from skdistill.fidelity._answers import check_mapping, collect_answers, read_sets
-from skdistill.fidelity._controls import run_controls
-from skdistill.fidelity._html import report_fragment, report_page
+from skdistill.fidelity._drawing._pictures import draw_report
 from skdistill.fidelity._models import known_classes, readable, task_of
-from skdistill.fidelity._pictures import draw_report
+from skdistill.fidelity._page._html import report_fragment, report_page
+from skdistill.fidelity._refitting._controls import run_controls
 from skdistill.fidelity._report_tables import ReportTables, as_frame
-from skdistill.fidelity._slices import find_slices
+from skdistill.fidelity._slicing._slices import find_slices
 from skdistill.fidelity._text import report_text
 from skdistill.fidelity._told import answers_from_arrays
 

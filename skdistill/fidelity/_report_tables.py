@@ -8,9 +8,9 @@ from sklearn.utils import check_random_state
 
 from skdistill._optional import import_optional
 from skdistill.fidelity._answers import SetAnswers
-from skdistill.fidelity._controls import ControlResult
 from skdistill.fidelity._findings import TAUGHT, Finding, find, judged_set
-from skdistill.fidelity._slices import SliceError, SliceList, find_slices
+from skdistill.fidelity._refitting._controls import ControlResult
+from skdistill.fidelity._slicing._slices import SliceError, SliceList, find_slices
 from skdistill.fidelity._tables import class_records, error_records, metric_records
 from skdistill.fidelity._text import verdict_line
 from skdistill.fidelity._value_tables import bin_records, nearer_records, value_metric_records

@@ -24,10 +24,10 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from skdistill import DistilledClassifier, DistilledRegressor
 from skdistill.fidelity._answers import collect_answers
-from skdistill.fidelity._controls import CONTROLS, run_controls
-from skdistill.fidelity._fits import has_seed, reseed
-from skdistill.fidelity._refits import ResampledTeacher, remade
-from skdistill.fidelity._spread import mean_over_fits
+from skdistill.fidelity._refitting._controls import CONTROLS, run_controls
+from skdistill.fidelity._refitting._fits import has_seed, reseed
+from skdistill.fidelity._refitting._refits import ResampledTeacher, remade
+from skdistill.fidelity._refitting._spread import mean_over_fits
 
 NAMES = np.array(["ant", "bee", "cat"])
 

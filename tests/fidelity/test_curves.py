@@ -19,7 +19,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from skdistill import DistilledClassifier, DistilledRegressor
 from skdistill.fidelity import agreement_score, expected_calibration_error, jensen_shannon, predictive_kl
-from skdistill.fidelity._curves import DistillationCurve, distillation_curve, temperature_curve
+from skdistill.fidelity._refitting._curves import DistillationCurve, distillation_curve, temperature_curve
 from skdistill.samplers import MungeSampler
 
 X, CODES = load_iris(return_X_y=True)
@@ -184,7 +184,7 @@ def test_the_shared_memory_changes_nothing(tmp_path, monkeypatch):
     lent = temperatures_of(), curve_of()
     own = clone(MODEL).set_params(memory=str(tmp_path))
     assert (temperatures_of(own), curve_of(own)) == lent
-    monkeypatch.setattr("skdistill.fidelity._fits._can_hash", lambda teacher: False)
+    monkeypatch.setattr("skdistill.fidelity._refitting._fits._can_hash", lambda teacher: False)
     assert (temperatures_of(), curve_of()) == lent
 
 

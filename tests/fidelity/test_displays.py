@@ -12,11 +12,11 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from skdistill import DistilledClassifier
 from skdistill.fidelity._calibration import reliability_curve
-from skdistill.fidelity._curve_displays import DistillationCurveDisplay, TemperatureCurveDisplay
-from skdistill.fidelity._curves import DistillationCurve, distillation_curve, temperature_curve
-from skdistill.fidelity._displays import FidelityDisplay
+from skdistill.fidelity._drawing._curve_displays import DistillationCurveDisplay, TemperatureCurveDisplay
+from skdistill.fidelity._drawing._displays import FidelityDisplay
 from skdistill.fidelity._estimates import wilson_interval
 from skdistill.fidelity._metrics import agreement_bounds, agreement_score
+from skdistill.fidelity._refitting._curves import DistillationCurve, distillation_curve, temperature_curve
 
 # Two classes, bins of width 0.5: three rows below, two above.
 STUDENT = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.4, 0.6], [0.0, 1.0]])

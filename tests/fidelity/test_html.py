@@ -17,10 +17,10 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeClassifier
 
 from skdistill import __version__
-from skdistill.fidelity import _html
-from skdistill.fidelity._glossary import GLOSSARY, OUTCOMES
-from skdistill.fidelity._html import model_name, report_fragment, report_page
-from skdistill.fidelity._markup import Html, count, element, estimate, number, p_value
+from skdistill.fidelity._page import _html
+from skdistill.fidelity._page._glossary import GLOSSARY, OUTCOMES
+from skdistill.fidelity._page._html import model_name, report_fragment, report_page
+from skdistill.fidelity._page._markup import Html, count, element, estimate, number, p_value
 from skdistill.fidelity._report import FidelityReport
 from skdistill.fidelity._tables import METRICS
 from skdistill.fidelity._value_tables import VALUE_METRICS
@@ -241,7 +241,7 @@ def test_fragment(pages, name):
 
 
 def test_fragment_styles_only_itself():
-    style = (PACKAGE / "fidelity" / "_fragment.css").read_text(encoding="utf-8")
+    style = (PACKAGE / "fidelity" / "_page" / "_fragment.css").read_text(encoding="utf-8")
     selectors = re.findall(r"([^{}]+)\{", re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL))
     parts = [part.strip() for selector in selectors for part in selector.split(",")]
     assert len(parts) > 10
@@ -255,7 +255,7 @@ def test_fragment_styles_only_itself():
 
 def looks():
     """Custom properties of the light and of the dark look."""
-    style = (PACKAGE / "fidelity" / "_page.css").read_text(encoding="utf-8")
+    style = (PACKAGE / "fidelity" / "_page" / "_page.css").read_text(encoding="utf-8")
     light, dark = re.findall(r":root\s*\{([^}]*)\}", style)
     return [dict(re.findall(r"--(\w+):\s*(#[0-9a-f]{6});", block)) for block in (light, dark)]
 
@@ -295,7 +295,7 @@ def test_looks_name_the_same_colours_and_rules_name_no_other():
     light, dark = looks()
     assert light.keys() == dark.keys()
     assert len(light) >= 10
-    style = (PACKAGE / "fidelity" / "_page.css").read_text(encoding="utf-8")
+    style = (PACKAGE / "fidelity" / "_page" / "_page.css").read_text(encoding="utf-8")
     rules = re.sub(r":root\s*\{[^}]*\}", "", style)
     assert re.findall(r"#[0-9a-f]{3,8}\b|rgb|hsl", rules) == []
     assert set(re.findall(r"var\(--(\w+)\)", rules)) - set(light) == {"mark"}
@@ -357,4 +357,4 @@ def test_wheel_carries_the_styles(tmp_path, subprocess_env):
     (wheel,) = tmp_path.glob("*.whl")
     held = set(zipfile.ZipFile(wheel).namelist())
     assert {path.relative_to(ROOT).as_posix() for path in (PACKAGE / "fidelity").glob("*.css")} <= held
-    assert "skdistill/fidelity/_page.css" in held
+    assert "skdistill/fidelity/_page/_page.css" in held

@@ -6,8 +6,8 @@ import re
 import pytest
 from playwright.sync_api import Page
 
-from skdistill.fidelity._html import report_fragment, report_page
-from skdistill.fidelity._pictures import PICTURES, picture_alt
+from skdistill.fidelity._drawing._pictures import PICTURES, picture_alt
+from skdistill.fidelity._page._html import report_fragment, report_page
 from tests.fidelity.browser import opened, started_browser
 from tests.fidelity.reports import HOSTILE, LONG, SETS, classification_report, regression_report, with_controls
 

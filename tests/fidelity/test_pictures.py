@@ -17,8 +17,16 @@ from sklearn.linear_model import LinearRegression, RidgeClassifier
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from skdistill.fidelity import FidelityReport
-from skdistill.fidelity._look import label_text, number, percent
-from skdistill.fidelity._pictures import PICTURES, draw_report, picture, picture_alt, picture_title, ranked_rows, svg
+from skdistill.fidelity._drawing._look import label_text, number, percent
+from skdistill.fidelity._drawing._pictures import (
+    PICTURES,
+    draw_report,
+    picture,
+    picture_alt,
+    picture_title,
+    ranked_rows,
+    svg,
+)
 
 
 @pytest.fixture(autouse=True)

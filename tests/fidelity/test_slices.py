@@ -11,9 +11,9 @@ from scipy import sparse, stats
 
 from skdistill.fidelity._answers import SetAnswers
 from skdistill.fidelity._estimates import wilson_interval
-from skdistill.fidelity._slice_columns import Column, Table, column_of
-from skdistill.fidelity._slice_conditions import Condition, describe, mask_of, short_date, short_number
-from skdistill.fidelity._slices import SliceError, find_slices, holm
+from skdistill.fidelity._slicing._slice_columns import Column, Table, column_of
+from skdistill.fidelity._slicing._slice_conditions import Condition, describe, mask_of, short_date, short_number
+from skdistill.fidelity._slicing._slices import SliceError, find_slices, holm
 
 KEYS = [
     *("slice", "n_rows", "share", "disagreement", "low", "high", "rest", "ratio"),

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from skdistill.fidelity._answers import SetAnswers, collect_answers
-from skdistill.fidelity._fits import Attempt, attempt, has_seed, run_fits
 from skdistill.fidelity._models import readable
-from skdistill.fidelity._recipes import DistilledRecipe, Recipe
-from skdistill.fidelity._refits import TrainingRows, refit, remade, thawed
+from skdistill.fidelity._refitting._fits import Attempt, attempt, has_seed, run_fits
+from skdistill.fidelity._refitting._recipes import DistilledRecipe, Recipe
+from skdistill.fidelity._refitting._refits import TrainingRows, refit, remade, thawed
 from skdistill.fidelity._told import told_teacher
 
 __all__ = ["Case", "Scored", "fit_and_score", "other_teachers", "row_scores"]

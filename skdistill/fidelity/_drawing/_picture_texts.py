@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from skdistill.fidelity._bins import bounds_table_of, reliability_table
-from skdistill.fidelity._look import number, percent, rows_text
+from skdistill.fidelity._drawing._bins import bounds_table_of, reliability_table
+from skdistill.fidelity._drawing._look import number, percent, rows_text
 
 __all__ = ["errors_alt", "reliability_alt", "sets_alt", "slices_alt"]
 

@@ -13,8 +13,8 @@ from sklearn.utils.validation import has_fit_parameter
 
 from skdistill._sklearn import BaseSearchCV
 from skdistill._validation import stack_rows, weight_params
-from skdistill.fidelity._fits import NotPossibleError, reseed
-from skdistill.fidelity._refits import TrainingRows, check_can_refit, refit, remade, thawed
+from skdistill.fidelity._refitting._fits import NotPossibleError, reseed
+from skdistill.fidelity._refitting._refits import TrainingRows, check_can_refit, refit, remade, thawed
 from skdistill.response._collect import is_frozen
 
 __all__ = ["DistilledRecipe", "Recipe", "find_distiller", "find_recipe"]

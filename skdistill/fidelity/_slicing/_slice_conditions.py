@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from skdistill.fidelity._slice_columns import Column
+from skdistill.fidelity._slicing._slice_columns import Column
 
 __all__ = ["Condition", "describe", "mask_of", "short_date", "short_number"]
 
@@ -138,7 +138,7 @@ def short_number(low: float, high: float) -> float:
 
     Examples
     --------
-    >>> from skdistill.fidelity._slice_conditions import short_number
+    >>> from skdistill.fidelity._slicing._slice_conditions import short_number
     >>> short_number(37.21, 37.84), short_number(25, 26)
     (37.5, 25.0)
     """

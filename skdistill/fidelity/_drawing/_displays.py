@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 
 from skdistill._optional import import_optional
 from skdistill.fidelity._answers import SetAnswers, collect_answers, read_sets
-from skdistill.fidelity._bins import Table, bounds_table, reliability_table, row_values
 from skdistill.fidelity._checks import (
     aligned_pair,
     check_classes,
@@ -18,9 +17,10 @@ from skdistill.fidelity._checks import (
     check_values,
     class_codes,
 )
-from skdistill.fidelity._look import current_look, label_text, new_axes
+from skdistill.fidelity._drawing._bins import Table, bounds_table, reliability_table, row_values
+from skdistill.fidelity._drawing._look import current_look, label_text, new_axes
+from skdistill.fidelity._drawing._panels import draw_bounds, draw_cloud, draw_reliability
 from skdistill.fidelity._models import readable
-from skdistill.fidelity._panels import draw_bounds, draw_cloud, draw_reliability
 from skdistill.response._collect import Task
 
 __all__ = ["FidelityDisplay", "Kind", "reliability_labels"]

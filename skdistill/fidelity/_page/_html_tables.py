@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from skdistill.fidelity._glossary import GROUPS, OUTCOMES, Unit, term
-from skdistill.fidelity._markup import Html, absent, count, element, estimate, is_absent, join, p_value, table
+from skdistill.fidelity._page._glossary import GROUPS, OUTCOMES, Unit, term
+from skdistill.fidelity._page._markup import Html, absent, count, element, estimate, is_absent, join, p_value, table
 
 __all__ = [
     "Record",

@@ -13,12 +13,12 @@ from skdistill._sklearn import num_samples, safe_indexing
 from skdistill._validation import as_rows, check_aligned, check_same_columns, check_weights
 from skdistill.fidelity._answers import SetAnswers
 from skdistill.fidelity._checks import check_fraction, check_positive_int
-from skdistill.fidelity._control_fits import Case, fit_and_score, other_teachers, row_scores
-from skdistill.fidelity._fits import Attempt, draw_seeds, run_fits, shared_memory
 from skdistill.fidelity._models import readable
-from skdistill.fidelity._recipes import DistilledRecipe, Recipe, find_recipe
-from skdistill.fidelity._refits import TrainingRows
-from skdistill.fidelity._spread import mean_over_fits
+from skdistill.fidelity._refitting._control_fits import Case, fit_and_score, other_teachers, row_scores
+from skdistill.fidelity._refitting._fits import Attempt, draw_seeds, run_fits, shared_memory
+from skdistill.fidelity._refitting._recipes import DistilledRecipe, Recipe, find_recipe
+from skdistill.fidelity._refitting._refits import TrainingRows
+from skdistill.fidelity._refitting._spread import mean_over_fits
 
 __all__ = ["CONTROLS", "ControlResult", "run_controls"]
 
@@ -181,7 +181,7 @@ def run_controls(
     >>> from sklearn.ensemble import RandomForestClassifier
     >>> from sklearn.tree import DecisionTreeClassifier
     >>> from skdistill.fidelity._answers import collect_answers
-    >>> from skdistill.fidelity._controls import run_controls
+    >>> from skdistill.fidelity._refitting._controls import run_controls
     >>> X, y = load_iris(return_X_y=True)
     >>> train, test = slice(0, None, 2), slice(1, None, 2)
     >>> forest = RandomForestClassifier(5, random_state=0).fit(X[train], y[train])

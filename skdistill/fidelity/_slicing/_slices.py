@@ -9,9 +9,9 @@ from sklearn.utils import check_random_state
 from skdistill.fidelity._answers import SetAnswers
 from skdistill.fidelity._checks import check_fraction, check_positive_int
 from skdistill.fidelity._estimates import effective_rows, wilson_interval
-from skdistill.fidelity._slice_columns import Column, SliceError, Table
-from skdistill.fidelity._slice_conditions import describe, mask_of
-from skdistill.fidelity._slice_search import Rule, search_rules
+from skdistill.fidelity._slicing._slice_columns import Column, SliceError, Table
+from skdistill.fidelity._slicing._slice_conditions import describe, mask_of
+from skdistill.fidelity._slicing._slice_search import Rule, search_rules
 
 __all__ = ["SliceError", "SliceList", "find_slices", "holm"]
 
@@ -109,7 +109,7 @@ def find_slices(
     --------
     >>> import numpy as np
     >>> from skdistill.fidelity._answers import SetAnswers
-    >>> from skdistill.fidelity._slices import find_slices
+    >>> from skdistill.fidelity._slicing._slices import find_slices
     >>> X = np.random.default_rng(0).uniform(0, 10, size=(400, 2)).round(1)
     >>> teacher, student = X[:, 0] > 5, (X[:, 0] > 5) ^ (X[:, 1] > 8)
     >>> answers = SetAnswers(
@@ -163,7 +163,7 @@ def holm(p_values: Any) -> np.ndarray:
 
     Examples
     --------
-    >>> from skdistill.fidelity._slices import holm
+    >>> from skdistill.fidelity._slicing._slices import holm
     >>> holm([0.01, 0.04, 0.03])
     array([0.03, 0.06, 0.06])
     """

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from skdistill._optional import import_optional
-from skdistill.fidelity._bins import Table
-from skdistill.fidelity._look import Look, dress, label_text, number, percent, percent_axis, rows_text
+from skdistill.fidelity._drawing._bins import Table
+from skdistill.fidelity._drawing._look import Look, dress, label_text, number, percent, percent_axis, rows_text
 
 __all__ = [
     "draw_bounds",

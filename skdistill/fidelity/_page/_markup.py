@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from skdistill.fidelity._glossary import Unit
+from skdistill.fidelity._page._glossary import Unit
 
 __all__ = ["Html", "absent", "count", "element", "estimate", "number", "p_value", "table"]
 
@@ -40,7 +40,7 @@ def element(name: str, /, *children: Any, **attributes: Any) -> Html:
 
     Examples
     --------
-    >>> from skdistill.fidelity._markup import element
+    >>> from skdistill.fidelity._page._markup import element
     >>> print(element("p", "a < b, ", element("b", "not c"), class_="law"))
     <p class="law">a &lt; b, <b>not c</b></p>
     """

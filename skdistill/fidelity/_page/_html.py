@@ -11,8 +11,8 @@ import sklearn
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
-from skdistill.fidelity._glossary import term
-from skdistill.fidelity._html_tables import (
+from skdistill.fidelity._page._glossary import term
+from skdistill.fidelity._page._html_tables import (
     Record,
     class_tables,
     control_table,
@@ -23,7 +23,7 @@ from skdistill.fidelity._html_tables import (
     rows_row,
     slice_table,
 )
-from skdistill.fidelity._markup import Html, count, element, table
+from skdistill.fidelity._page._markup import Html, count, element, table
 
 __all__ = ["model_name", "report_fragment", "report_page"]
 
@@ -146,7 +146,7 @@ def model_name(model: Any, unknown: str) -> str:
     >>> from sklearn.pipeline import make_pipeline
     >>> from sklearn.preprocessing import StandardScaler
     >>> from sklearn.tree import DecisionTreeClassifier
-    >>> from skdistill.fidelity._html import model_name
+    >>> from skdistill.fidelity._page._html import model_name
     >>> model_name(make_pipeline(StandardScaler(), DecisionTreeClassifier()), "the student")
     'DecisionTreeClassifier in a pipeline'
     """
@@ -158,7 +158,7 @@ def model_name(model: Any, unknown: str) -> str:
 
 
 def _style(name: str) -> Html:
-    return Html(files("skdistill.fidelity").joinpath(name).read_text(encoding="utf-8"))
+    return Html(files("skdistill.fidelity._page").joinpath(name).read_text(encoding="utf-8"))
 
 
 def _section(name: str, heading: str, body: Html) -> Html:
@@ -201,7 +201,7 @@ def _finding(finding: Any) -> Html:
 
 def _pictures(report: Any) -> Html:
     # Imported here, because a notebook shows its fragment without pictures, and without what draws them.
-    from skdistill.fidelity._pictures import PICTURES, picture, picture_alt, picture_title, svg
+    from skdistill.fidelity._drawing._pictures import PICTURES, picture, picture_alt, picture_title, svg
 
     shown = []
     for which in PICTURES:

@@ -16,8 +16,8 @@ from skdistill._sklearn import num_samples, safe_indexing
 from skdistill._validation import as_rows, check_aligned, check_weights, seed_inner
 from skdistill.fidelity._answers import SetAnswers, collect_answers
 from skdistill.fidelity._calibration import expected_calibration_error
-from skdistill.fidelity._fits import draw_seeds, run_fits, shared_memory
 from skdistill.fidelity._metrics import agreement_score, jensen_shannon, predictive_kl
+from skdistill.fidelity._refitting._fits import draw_seeds, run_fits, shared_memory
 from skdistill.response import row_folds
 from skdistill.response._collect import Task
 from skdistill.response._crossfit import Splits

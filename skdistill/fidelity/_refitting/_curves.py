@@ -9,8 +9,8 @@ from scipy import stats
 
 from skdistill._optional import import_optional
 from skdistill.fidelity._checks import check_fraction
-from skdistill.fidelity._curve_fits import CurveRows, Variant, curve_rows, fit_variants
-from skdistill.fidelity._curve_settings import check_distiller, check_temperatures, row_variants
+from skdistill.fidelity._refitting._curve_fits import CurveRows, Variant, curve_rows, fit_variants
+from skdistill.fidelity._refitting._curve_settings import check_distiller, check_temperatures, row_variants
 
 __all__ = ["DistillationCurve", "distillation_curve", "temperature_curve"]
 

@@ -203,7 +203,7 @@ def term(metric: str) -> Term:
 
     Examples
     --------
-    >>> from skdistill.fidelity._glossary import term
+    >>> from skdistill.fidelity._page._glossary import term
     >>> term("jensen_shannon").label
     'Jensen-Shannon divergence'
     >>> term("log_odds_gap").label

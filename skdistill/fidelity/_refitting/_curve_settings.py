@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import has_fit_parameter
 
-from skdistill.fidelity._curve_fits import CurveRows, Variant
+from skdistill.fidelity._refitting._curve_fits import CurveRows, Variant
 
 __all__ = ["check_distiller", "check_temperatures", "row_variants"]
 

@@ -12,7 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from skdistill._sklearn import safe_indexing
 from skdistill._validation import inner_tags, weight_params
 from skdistill.exceptions import TeacherError
-from skdistill.fidelity._fits import NotPossibleError, has_seed, reseed
+from skdistill.fidelity._refitting._fits import NotPossibleError, has_seed, reseed
 from skdistill.response._collect import Task, is_frozen
 
 __all__ = ["ResampledTeacher", "TrainingRows", "check_can_refit", "refit", "remade", "thawed"]
@@ -74,7 +74,7 @@ class ResampledTeacher(BaseEstimator):
     --------
     >>> from sklearn.datasets import load_iris
     >>> from sklearn.naive_bayes import GaussianNB
-    >>> from skdistill.fidelity._refits import ResampledTeacher
+    >>> from skdistill.fidelity._refitting._refits import ResampledTeacher
     >>> X, y = load_iris(return_X_y=True)
     >>> teacher = ResampledTeacher(GaussianNB(), stratify=True, random_state=0).fit(X, y)
     >>> teacher.estimator_.class_count_

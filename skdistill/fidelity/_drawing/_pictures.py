@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from skdistill._optional import import_optional
-from skdistill.fidelity._bins import bounds_table_of, reliability_table, row_values
-from skdistill.fidelity._displays import reliability_labels
-from skdistill.fidelity._look import DARK, LIGHT, Look, label_text, say
-from skdistill.fidelity._panels import (
+from skdistill.fidelity._drawing._bins import bounds_table_of, reliability_table, row_values
+from skdistill.fidelity._drawing._displays import reliability_labels
+from skdistill.fidelity._drawing._look import DARK, LIGHT, Look, label_text, say
+from skdistill.fidelity._drawing._panels import (
     draw_bounds,
     draw_cloud,
     draw_outcomes,
@@ -19,7 +19,7 @@ from skdistill.fidelity._panels import (
     draw_scores,
     ranked_labels,
 )
-from skdistill.fidelity._picture_texts import errors_alt, reliability_alt, sets_alt, slices_alt
+from skdistill.fidelity._drawing._picture_texts import errors_alt, reliability_alt, sets_alt, slices_alt
 
 __all__ = ["PICTURES", "draw_report", "picture", "picture_alt", "picture_title", "ranked_rows", "svg"]
 

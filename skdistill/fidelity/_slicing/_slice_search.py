@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.tree import DecisionTreeRegressor
 
-from skdistill.fidelity._slice_columns import Column, Table
-from skdistill.fidelity._slice_conditions import Condition, mask_of, short_date, short_number
+from skdistill.fidelity._slicing._slice_columns import Column, Table
+from skdistill.fidelity._slicing._slice_conditions import Condition, mask_of, short_date, short_number
 
 __all__ = ["Gauge", "Rule", "search_rules"]
 

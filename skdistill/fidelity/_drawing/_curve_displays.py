@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skdistill._optional import import_optional
-from skdistill.fidelity._curves import CLASSIFICATION, REGRESSION, distillation_curve, temperature_curve
-from skdistill.fidelity._look import MARKERS, Look, current_look, dress, label_text, percent_axis, say
+from skdistill.fidelity._drawing._look import MARKERS, Look, current_look, dress, label_text, percent_axis, say
+from skdistill.fidelity._refitting._curves import CLASSIFICATION, REGRESSION, distillation_curve, temperature_curve
 
 __all__ = ["DistillationCurveDisplay", "TemperatureCurveDisplay"]
 

@@ -1,0 +1,1 @@
+"""Displays and the pictures of a report."""

@@ -1,0 +1,1 @@
+"""What needs fits: controls, and curves over rows and temperatures."""

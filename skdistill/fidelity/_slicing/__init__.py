@@ -1,0 +1,1 @@
+"""The search for slices on which teacher and student differ."""
