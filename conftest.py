@@ -17,6 +17,7 @@ os.environ.setdefault("SCIPY_ARRAY_API", "1")
 
 OPTIONAL = (
     "catboost",
+    "dit",
     "hatchling",
     "importlinter",
     "lightgbm",

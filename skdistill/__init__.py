@@ -6,16 +6,28 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from skdistill.estimators import DistilledClassifier, DistilledRegressor
     from skdistill.fidelity import FidelityReport
+    from skdistill.information import PIDEstimator, decompose, distilled_information
 
 __version__ = "0.1.0"
 
-__all__ = ["DistilledClassifier", "DistilledRegressor", "FidelityReport", "__version__"]
+__all__ = [
+    "DistilledClassifier",
+    "DistilledRegressor",
+    "FidelityReport",
+    "PIDEstimator",
+    "__version__",
+    "decompose",
+    "distilled_information",
+]
 
 # Names are resolved when they are first used (PEP 562), so that importing the package costs nothing.
 _HOMES = {
     "DistilledClassifier": "skdistill.estimators",
     "DistilledRegressor": "skdistill.estimators",
     "FidelityReport": "skdistill.fidelity",
+    "PIDEstimator": "skdistill.information",
+    "decompose": "skdistill.information",
+    "distilled_information": "skdistill.information",
 }
 
 

@@ -16,6 +16,7 @@ EXTRAS = {
     "lightgbm": "boosting",
     "matplotlib": "plot",
     "pandas": "plot",
+    "dit": "dit",
     "polars": None,
     "xgboost": None,
     "catboost": None,
