@@ -89,6 +89,17 @@ CALLS = {
         "from skdistill import FidelityReport\n        "
         "FidelityReport.from_predictions({'a': {'teacher': [1.0, 2.0], 'student': [1.0, 2.0]}}).frame()",
     ),
+    "PIDDisplay": (
+        "matplotlib",
+        "plot",
+        "from skdistill.information import PIDDisplay\n        "
+        "PIDDisplay.from_values({'redundancy': [0.2], 'unique_teacher': [0.8]}, kind='plane')",
+    ),
+    "a measure of dit": (
+        "dit",
+        "dit",
+        "from skdistill.information import decompose, named_gate; decompose(named_gate('and'), measure='PID_CCS')",
+    ),
     "load_adult": ("pandas", "plot", "from skdistill.datasets import load_adult; load_adult()"),
 }
 
