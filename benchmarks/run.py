@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks import calibration, cost, fidelity, fidelity_cost, quality, situations
+from benchmarks import calibration, cost, fidelity, fidelity_cost, quality, situations, which_teacher
 from benchmarks._records import say
 
 BENCHMARKS = {
@@ -12,6 +12,7 @@ BENCHMARKS = {
     "calibration": calibration,
     "fidelity": fidelity,
     "fidelity_cost": fidelity_cost,
+    "which_teacher": which_teacher,
 }
 
 

@@ -303,7 +303,9 @@ class PIDDisplay:
             )
 
     def _finish_steps(self) -> None:
-        self.ax_.set(xlabel="step", ylabel=f"transferred: shared ({unit_of(self.base)})", ylim=(0, None))
+        self.ax_.set(xlabel="step", ylabel=f"transferred: shared ({unit_of(self.base)})")
+        # Room for the words above the highest line.
+        self.ax_.set_ylim(0, 1.08 * self.ax_.get_ylim()[1])
         end = self.totals_[0].get_xydata()[-1]
         self.ax_.annotate(
             "the teacher's",

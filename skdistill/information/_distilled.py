@@ -73,7 +73,8 @@ def distilled_information(
     measure : str, default="broja"
         As in `decompose`.
     encoder : str, object or pair, default="auto"
-        As in `PIDEstimator`. Two probabilities, which sum to 1, count as one column.
+        As in `PIDEstimator`. Two probabilities, which sum to 1, count as one column. Where the rows carry fewer states
+        than there are classes, "auto" takes the most probable class as the state of probabilities.
     n_states : int, default=None
         As in `PIDEstimator`.
     bias_correction : str, default="chao"
@@ -132,9 +133,20 @@ def distilled_information(
     ):
         sources.append(representation_of(model, rows, own, role))
         fitted_on.append(None if X_fit is None else _fit_side(model, fit_rows, own, role))
-    if X_fit is not None and n_states is None:
+    if n_states is None:
         weight = check_weights(sample_weight, len(sources[0]))
-        n_states = default_states(effective_rows(weight, len(sources[0])), len(np.unique(as_labels(y, "y"))))
+        carried = default_states(effective_rows(weight, len(sources[0])), len(np.unique(as_labels(y, "y"))))
+        if encoder == "auto" and any(
+            _gives_proba(model, own) and source.ndim == 2 and source.shape[1] > carried
+            for model, own, source in zip((teacher, student), asked, sources, strict=True)
+        ):
+            # Fewer clusters than classes cannot tell the classes apart, and which they merge differs from model to
+            # model, so that the better student may seem to share less.
+            encoder = tuple(
+                "class" if _gives_proba(model, own) and source.ndim == 2 else "auto"
+                for model, own, source in zip((teacher, student), asked, sources, strict=True)
+            )
+        n_states = carried if X_fit is not None else None
     pid = PIDEstimator(
         measure=measure,
         encoder=encoder,
@@ -190,6 +202,11 @@ def representation_of(model: Any, X: Any, representation: Any, role: str) -> Any
             "answers to the same rows."
         )
     return array
+
+
+def _gives_proba(model: Any, representation: Any) -> bool:
+    """Whether what a model is asked for are probabilities of classes."""
+    return isinstance(representation, str) and representation in ("auto", "proba") and hasattr(model, "predict_proba")
 
 
 def _answers(model: Any, X: Any, representation: Any, role: str) -> Any:

@@ -199,6 +199,8 @@ class _Scheme:
         low[UNIQUE] -= slack
         high[[0, 3]] += slack
         if self.measure in NONNEGATIVE:
+            # An estimate that was lifted to 0 lifts its upper end with it: 0 is no certainty.
+            high += np.maximum(values - drawn.mean(axis=0), 0.0)
             low, high = np.maximum(low, 0.0), np.maximum(high, 0.0)
         return np.minimum(low, values), np.maximum(high, values)
 

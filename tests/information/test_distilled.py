@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
@@ -205,3 +205,20 @@ def test_what_cannot_be_asked(cancer, models):
         distilled_information(teacher, student, X, y[:-1])
     with pytest.raises(ValueError, match="y must be discrete"):
         distilled_information(teacher, student, X, X[:, 0])
+
+
+def test_many_classes_are_states_of_their_own():
+    X, y = load_digits(return_X_y=True)
+    forest = RandomForestClassifier(30, random_state=0).fit(X[:600], y[:600])
+    weak, good = (DecisionTreeClassifier(max_leaf_nodes=n, random_state=0).fit(X[:600], y[:600]) for n in (12, 100))
+    test = slice(600, 1000)
+    with pytest.warns(UserWarning, match="400 rows, too few"):
+        found = [distilled_information(forest, tree, X[test], y[test], random_state=0) for tree in (weak, good)]
+    assert found[0].pmf_.shape == (10, 10, 10)
+    assert found[0].redundancy_ < found[1].redundancy_
+    # Rows that carry as many states as there are classes are clustered, and who asks for k-means gets it.
+    chosen = distilled_information(forest, good, X[test], y[test], encoder="kmeans", n_states=3, random_state=0)
+    assert chosen.pmf_.shape == (10, 3, 3)
+    iris = load_iris(return_X_y=True)
+    model = GaussianNB().fit(*iris)
+    assert type(distilled_information(model, model, *iris, random_state=0).teacher_states_).__name__ == "KMeansStates"
