@@ -333,7 +333,9 @@ def bias_table(lines: list[dict[str, Any]]) -> str:
 
 def share(hits: float, n: int) -> str:
     """A share in percent, with its standard error."""
-    return f"{100 * hits / n:.0f} ± {100 * np.sqrt(hits * (n - hits) / n**3):.0f}"
+    # Half a hit and half a miss more, or a share of all or none would look certain.
+    likely = (hits + 0.5) / (n + 1)
+    return f"{100 * hits / n:.0f} ± {100 * np.sqrt(likely * (1 - likely) / n):.0f}"
 
 
 def coverage_table(lines: list[dict[str, Any]], setting: Setting) -> str:

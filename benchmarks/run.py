@@ -2,7 +2,17 @@
 
 import argparse
 
-from benchmarks import calibration, cost, fidelity, fidelity_cost, quality, situations, which_teacher
+from benchmarks import (
+    calibration,
+    cost,
+    fidelity,
+    fidelity_cost,
+    information,
+    information_bias,
+    quality,
+    situations,
+    which_teacher,
+)
 from benchmarks._records import say
 
 BENCHMARKS = {
@@ -13,6 +23,8 @@ BENCHMARKS = {
     "fidelity": fidelity,
     "fidelity_cost": fidelity_cost,
     "which_teacher": which_teacher,
+    "information": information,
+    "information_bias": information_bias,
 }
 
 

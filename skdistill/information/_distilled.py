@@ -136,17 +136,8 @@ def distilled_information(
     if n_states is None:
         weight = check_weights(sample_weight, len(sources[0]))
         carried = default_states(effective_rows(weight, len(sources[0])), len(np.unique(as_labels(y, "y"))))
-        if encoder == "auto" and any(
-            _gives_proba(model, own) and source.ndim == 2 and source.shape[1] > carried
-            for model, own, source in zip((teacher, student), asked, sources, strict=True)
-        ):
-            # Fewer clusters than classes cannot tell the classes apart, and which they merge differs from model to
-            # model, so that the better student may seem to share less.
-            encoder = tuple(
-                "class" if _gives_proba(model, own) and source.ndim == 2 else "auto"
-                for model, own, source in zip((teacher, student), asked, sources, strict=True)
-            )
-        n_states = carried if X_fit is not None else None
+        encoder = _encoders(encoder, carried, (teacher, student), asked, sources)
+        n_states = None if X_fit is None else carried
     pid = PIDEstimator(
         measure=measure,
         encoder=encoder,
@@ -202,6 +193,21 @@ def representation_of(model: Any, X: Any, representation: Any, role: str) -> Any
             "answers to the same rows."
         )
     return array
+
+
+def _encoders(encoder: Any, carried: int, models: tuple[Any, Any], asked: tuple[Any, Any], sources: list[Any]) -> Any:
+    """Return the encoder, or classes as states where clusters would be fewer than the classes of probabilities.
+
+    Fewer clusters than classes cannot tell the classes apart, and which they merge differs from model to model, so that
+    the better student may seem to share less.
+    """
+    tables = [
+        _gives_proba(model, own) and source.ndim == 2 for model, own, source in zip(models, asked, sources, strict=True)
+    ]
+    crowded = any(table and source.shape[1] > carried for table, source in zip(tables, sources, strict=True))
+    if not isinstance(encoder, str) or encoder != "auto" or not crowded:
+        return encoder
+    return tuple("class" if table else "auto" for table in tables)
 
 
 def _gives_proba(model: Any, representation: Any) -> bool:
