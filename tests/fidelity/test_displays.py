@@ -44,7 +44,7 @@ def random_distributions(rng, n_rows, n_classes):
     return rng.dirichlet(np.ones(n_classes), size=n_rows)
 
 
-def same_tables(first, second):
+def assert_same_tables(first, second):
     assert list(first) == list(second)
     for key, column in first.items():
         np.testing.assert_array_equal(column, second[key], err_msg=key)
@@ -152,7 +152,7 @@ def test_from_estimators_is_from_predictions(iris_models, params):
     told = FidelityDisplay.from_predictions(
         teacher.predict_proba(X), student.predict_proba(X), y, classes=teacher.classes_, **params
     )
-    same_tables(asked.table, told.table)
+    assert_same_tables(asked.table, told.table)
 
 
 def test_order_of_classes_does_not_matter(iris_models):
@@ -168,7 +168,7 @@ def test_order_of_classes_does_not_matter(iris_models):
         ).table
         for columns in ([0, 1, 2], order)
     )
-    same_tables(one, other)
+    assert_same_tables(one, other)
 
 
 def test_class_that_the_student_never_saw(iris_models):
@@ -215,7 +215,7 @@ def test_names_that_look_like_mathematics_are_drawn():
 def test_frame_is_the_table():
     display = FidelityDisplay.from_predictions(TEACHER, STUDENT, TRUTH, n_bins=2)
     frame = display.frame()
-    same_tables({key: frame[key].to_numpy() for key in frame}, display.table)
+    assert_same_tables({key: frame[key].to_numpy() for key in frame}, display.table)
 
 
 def test_regression_by_hand():
