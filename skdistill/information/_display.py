@@ -166,11 +166,15 @@ class PIDDisplay:
         needed = ATOMS if kind == "atoms" else ATOMS[:2]
         missing = [column for column in needed if column not in given]
         if missing:
-            raise ValueError(f"values must have the columns {list(needed)} for kind={kind!r}, got none for {missing}.")
+            raise ValueError(
+                f"values must have the columns {list(needed)} for kind={kind!r}, got none for {missing}. Add them."
+            )
         n = len(given["redundancy"])
         if n == 0 or any(column.shape != (n,) for column in given.values()):
             shapes = {name: column.shape for name, column in given.items()}
-            raise ValueError(f"The columns of values must be flat and of one length of at least 1, got {shapes}.")
+            raise ValueError(
+                f"The columns of values must be flat and of one length, at least 1, got {shapes}. Cut them."
+            )
         table = {"name": given.get("name", np.full(n, "")).astype(str), "step": given.get("step", np.arange(n))}
         known = {**{"information_teacher": given["redundancy"] + given["unique_teacher"]}, **given}
         for column in COLUMNS:
@@ -264,9 +268,11 @@ class PIDDisplay:
         self.ax_.plot(x[:1], y[:1], color="white", **ends)
         self.ax_.plot(x[-1:], y[-1:], color=line.get_color(), markersize=9, **ends)
         thin = {"color": line.get_color(), "linewidth": 0.9, "alpha": 0.6}
-        total = float(np.nanmedian(self.table["information_teacher"][rows]))
-        dotted = {"color": line.get_color(), "linestyle": ":", "linewidth": 1.2, "zorder": 1}
-        self.totals_ += self.ax_.plot([0, total], [total, 0], **dotted)
+        totals = self.table["information_teacher"][rows]
+        if np.isfinite(totals).any():
+            total = float(np.nanmedian(totals))
+            dotted = {"color": line.get_color(), "linestyle": ":", "linewidth": 1.2, "zorder": 1}
+            self.totals_ += self.ax_.plot([0, total], [total, 0], **dotted)
         return line, [self.ax_.hlines(y, left, right, **thin), self.ax_.vlines(x, low, high, **thin)]
 
     def _draw_steps(self, rows: np.ndarray, shift: float, style: dict[str, Any]) -> tuple[Any, list[Any]]:

@@ -73,10 +73,11 @@ def distilled_information(
     measure : str, default="broja"
         As in `decompose`.
     encoder : str, object or pair, default="auto"
-        As in `PIDEstimator`. Two probabilities, which sum to 1, count as one column. Where the rows carry fewer states
-        than there are classes, "auto" takes the most probable class as the state of probabilities.
+        As in `PIDEstimator`. Of the two columns of a `predict_proba` the second is taken. Where the rows carry fewer
+        states than it has columns, "auto" takes the most probable class as the state; probabilities that come as arrays
+        or from functions are not recognised, and "class" asks for the same.
     n_states : int, default=None
-        As in `PIDEstimator`.
+        As in `PIDEstimator`; with `X_fit` None takes no more than it has rows.
     bias_correction : str, default="chao"
         As in `PIDEstimator`.
     n_bootstrap : int, default=200
@@ -102,7 +103,7 @@ def distilled_information(
     TeacherError
         If a model lacks the method, or answers once per output.
     ValueError
-        If rows do not match, or y is continuous.
+        If rows do not match, y is continuous, or `X_fit_teacher` comes without `X_fit`.
 
     See Also
     --------
@@ -128,7 +129,7 @@ def distilled_information(
     asked = _pair(representation)
     sources, fitted_on = [], []
     for role, model, own, rows, fit_rows in (
-        ("teacher", teacher, asked[0], X if X_teacher is None else X_teacher, _either(X_fit_teacher, X_fit)),
+        ("teacher", teacher, asked[0], X if X_teacher is None else X_teacher, _rows_of_teacher(X_fit_teacher, X_fit)),
         ("student", student, asked[1], X, X_fit),
     ):
         sources.append(representation_of(model, rows, own, role))
@@ -137,7 +138,7 @@ def distilled_information(
         weight = check_weights(sample_weight, len(sources[0]))
         carried = default_states(effective_rows(weight, len(sources[0])), len(np.unique(as_labels(y, "y"))))
         encoder = _encoders(encoder, carried, (teacher, student), asked, sources)
-        n_states = None if X_fit is None else carried
+        n_states = None if X_fit is None else min(carried, *(len(part) for part in fitted_on if part is not None))
     pid = PIDEstimator(
         measure=measure,
         encoder=encoder,
@@ -202,7 +203,8 @@ def _encoders(encoder: Any, carried: int, models: tuple[Any, Any], asked: tuple[
     the better student may seem to share less.
     """
     tables = [
-        _gives_proba(model, own) and source.ndim == 2 for model, own, source in zip(models, asked, sources, strict=True)
+        _gives_proba(model, own) and source.ndim == 2 and source.shape[1] > 2
+        for model, own, source in zip(models, asked, sources, strict=True)
     ]
     crowded = any(table and source.shape[1] > carried for table, source in zip(tables, sources, strict=True))
     if not isinstance(encoder, str) or encoder != "auto" or not crowded:
@@ -211,7 +213,7 @@ def _encoders(encoder: Any, carried: int, models: tuple[Any, Any], asked: tuple[
 
 
 def _gives_proba(model: Any, representation: Any) -> bool:
-    """Whether what a model is asked for are probabilities of classes."""
+    """Whether a model is asked for probabilities; those in arrays are not guessed from their numbers."""
     return isinstance(representation, str) and representation in ("auto", "proba") and hasattr(model, "predict_proba")
 
 
@@ -228,12 +230,17 @@ def _answers(model: Any, X: Any, representation: Any, role: str) -> Any:
     if name is None:
         raise TeacherError(
             f"representation={representation!r} needs a {role} with {' or '.join(METHODS[representation])}, got "
-            f"{type(model).__name__}. Use representation='auto', or a function from rows to a representation."
+            f"{type(model).__name__}. Use {_way_out(model)}a function from rows to a representation."
         )
     answers = getattr(model, name)(X)
     two = name == "predict_proba" and getattr(answers, "ndim", 0) == 2 and answers.shape[1] == 2
     # The second says what the first does.
     return np.asarray(answers)[:, 1:] if two else answers
+
+
+def _way_out(model: Any) -> str:
+    able = [name for name in METHODS if name != "auto" and hasattr(model, METHODS[name][0])]
+    return f"representation={' or '.join(map(repr, able))}, or " if able else ""
 
 
 def _pair(representation: Any) -> tuple[Any, Any]:
@@ -246,8 +253,12 @@ def _pair(representation: Any) -> tuple[Any, Any]:
     return pair[0], pair[1]
 
 
-def _either(first: Any, second: Any) -> Any:
-    return second if first is None else first
+def _rows_of_teacher(X_fit_teacher: Any, X_fit: Any) -> Any:
+    if X_fit is None and X_fit_teacher is not None:
+        raise ValueError(
+            "X_fit must be given with X_fit_teacher, got None. Pass the same rows as the student sees them."
+        )
+    return X_fit if X_fit_teacher is None else X_fit_teacher
 
 
 def _fit_side(model: Any, X: Any, representation: Any, role: str) -> Any:

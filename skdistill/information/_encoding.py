@@ -176,9 +176,14 @@ def encode_target(y: np.ndarray, target_states: int | None) -> Any:
     Raises
     ------
     ValueError
-        If y is continuous and no bins are asked for.
+        If y is continuous and no bins are asked for, or bins of strings.
     """
     if target_states is not None:
+        if y.dtype.kind == "U":
+            raise ValueError(
+                f"y must hold numbers to be cut at its quantiles (target_states={target_states}), got strings such as "
+                f"{y.tolist()[0]!r}. Leave target_states at None for labels."
+            )
         return QuantileStates(n_states=target_states).fit(y)
     if not is_discrete(y):
         raise ValueError(

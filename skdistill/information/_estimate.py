@@ -355,7 +355,7 @@ class PIDEstimator(BaseEstimator):
     def _encode_sources(self, T: np.ndarray, S: np.ndarray, n_states: int, rng: np.random.RandomState) -> None:
         pair = self.encoder if isinstance(self.encoder, tuple | list) else (self.encoder, self.encoder)
         if len(pair) != 2:
-            raise ValueError(f"encoder must be one encoder or a pair, for T and for S, got {len(pair)} of them.")
+            raise ValueError(f"encoder must be one encoder, or a pair (for T, for S), got {len(pair)}. Pass a pair.")
         seeds = rng.randint(np.iinfo(np.int32).max, size=2)
         self.teacher_states_ = fit_encoder(pair[0], T, n_states, int(seeds[0]))
         self.student_states_ = fit_encoder(pair[1], S, n_states, int(seeds[1]))

@@ -188,25 +188,42 @@ def _wishart_bias(d_y: int, d: int, n_rows: int) -> float:
 
 
 def _covariance(covariance: Any, sizes: tuple[int, int, int]) -> np.ndarray:
-    matrix = np.asarray(covariance, dtype=np.float64)
-    order = matrix.shape[0] if matrix.ndim == 2 else -1
-    if matrix.ndim != 2 or matrix.shape != (order, order) or not np.isfinite(matrix).all():
-        raise ValueError(f"covariance must be a finite square matrix, got shape {matrix.shape}. Use numpy.cov.")
-    if len(sizes) != 3 or min(sizes) < 1 or sum(sizes) != order:
+    matrix = np.asarray(covariance)
+    if matrix.dtype.kind not in "biuf" or matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(
-            f"sizes must be three dimensions of at least 1, of Y, T and S, that sum to the order of covariance, "
-            f"{order}, got {tuple(sizes)}. Count the columns of each."
+            f"covariance must be a square matrix of real numbers, got {matrix.dtype} of shape {matrix.shape}. Use "
+            "numpy.cov."
         )
-    if not np.allclose(matrix, matrix.T, rtol=1e-9, atol=1e-12 * max(1.0, np.abs(matrix).max())):
-        raise ValueError("covariance must be symmetric. Average it with its transpose if rounding made it differ.")
-    scale = np.sqrt(np.diag(matrix))
-    if not (scale > 0).all():
-        raise ValueError("covariance must have positive variances. Leave constant columns out.")
-    correlation = matrix / np.outer(scale, scale)
-    if np.linalg.eigvalsh(correlation)[0] < 1e-11:
+    matrix = matrix.astype(np.float64)
+    if not np.isfinite(matrix).all():
+        raise ValueError("covariance must be finite, got NaN or infinity. Drop rows with missing values first.")
+    order = len(matrix)
+    given = np.asarray(sizes)
+    if given.dtype.kind not in "iu" or given.shape != (3,) or given.min() < 1 or given.sum() != order:
         raise ValueError(
-            "covariance must be positive definite: some of the variables determine another one, so that information is "
-            "infinite or columns are repeated. Leave columns out, or reduce them by PCA."
+            f"sizes must be three whole dimensions of at least 1, of Y, T and S, that sum to the order of covariance, "
+            f"{order}, got {sizes!r}. Count the columns of each."
+        )
+    variances = np.diag(matrix)
+    if not (variances > 0).all():
+        raise ValueError(
+            f"covariance must have positive variances, got {variances.min():g} at {int(variances.argmin())}. Leave "
+            "constant columns out."
+        )
+    scale = np.sqrt(variances)
+    correlation = matrix / scale[:, None] / scale
+    skew = np.abs(correlation - correlation.T).max()
+    if skew > 1e-9:
+        raise ValueError(
+            f"covariance must be symmetric, got correlations that differ by {skew:.2g}. Average it with its transpose "
+            "if rounding made it differ."
+        )
+    least = np.linalg.eigvalsh(correlation)[0]
+    if least < 1e-11:
+        raise ValueError(
+            f"covariance must be positive definite, got {least:.2g} as the least eigenvalue of its correlations: some "
+            "of the variables determine another one, so that information is infinite or columns are repeated. Leave "
+            "columns out, or reduce them by PCA."
         )
     return np.asarray(correlation)
 

@@ -27,6 +27,7 @@ UNIQUE = [1, 2]
 NONNEGATIVE = ("broja", "imin", "mmi")
 # In nats; resamples scatter by far more than this.
 REPLICATE_TOL = 1e-6
+ROUNDING = 1e-12
 BLOCK_CELLS = 2_000_000
 # From a number of tables to their terms, shape (n, 4).
 Draw = Callable[[int], np.ndarray]
@@ -120,7 +121,8 @@ def measure_rows(
         again = np.random.RandomState(seeds[2])
         p_values = scheme.p_values(sample, _quantities(before), n_permutations, again)
         drawn = scheme.resampled(sample, n_permutations, _quantities(loose), again)
-        shares = (1 + (drawn[:, UNIQUE] <= slack).sum(axis=0)) / (1 + n_permutations)
+        zero = slack + 2 * REPLICATE_TOL / math.log(base)
+        shares = (1 + (drawn[:, UNIQUE] <= zero).sum(axis=0)) / (1 + n_permutations)
         p_values |= dict(zip([NAMES[i] for i in UNIQUE], shares.tolist(), strict=True))
         found = replace(found, p_values=p_values)
     return found
@@ -201,7 +203,8 @@ class _Scheme:
         if self.measure in NONNEGATIVE:
             # An estimate that was lifted to 0 lifts its upper end with it: 0 is no certainty.
             high += np.maximum(values - drawn.mean(axis=0), 0.0)
-            low, high = np.maximum(low, 0.0), np.maximum(high, 0.0)
+            # What is 0 but for rounding must not seem to be sure to be more.
+            low, high = np.where(low > ROUNDING, low, 0.0), np.maximum(high, 0.0)
         return np.minimum(low, values), np.maximum(high, values)
 
     def p_values(self, sample: Sample, observed: np.ndarray, n: int, rng: np.random.RandomState) -> dict[str, float]:

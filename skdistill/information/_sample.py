@@ -11,7 +11,8 @@ def effective_rows(weight: np.ndarray | None, n_rows: int) -> float:
     """Return how many rows of equal weight tell as much: the squared sum over the sum of squares (Kish)."""
     if weight is None:
         return float(n_rows)
-    return float(weight.sum() ** 2 / (weight**2).sum())
+    share = weight / weight.max()
+    return float(share.sum() ** 2 / (share**2).sum())
 
 
 @dataclass(frozen=True, eq=False)

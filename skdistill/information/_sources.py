@@ -99,7 +99,7 @@ def as_labels(values: Any, name: str) -> np.ndarray:
         raise ValueError(f"{name} must be one label per row, shape (n_rows,), got {array.shape}. Pass one column.")
     if array.dtype.kind in "OT":
         listed = array.tolist()
-        if any(value is None or value != value for value in listed):
+        if any(_is_missing(value) for value in listed):
             raise ValueError(f"{name} has missing labels. Drop these rows.")
         texts = sum(isinstance(value, str) for value in listed)
         if 0 < texts < len(listed):
@@ -113,6 +113,14 @@ def as_labels(values: Any, name: str) -> np.ndarray:
         row = int(np.flatnonzero(~np.isfinite(array))[0])
         raise ValueError(f"{name} must be finite, got {array[row]} in row {row}. Drop such rows.")
     return array
+
+
+def _is_missing(value: Any) -> bool:
+    try:
+        return value is None or bool(value != value)
+    except TypeError:
+        # The NA of pandas is neither equal to itself nor not.
+        return True
 
 
 def is_discrete(labels: np.ndarray) -> bool:
@@ -136,6 +144,8 @@ def read_rows(
     n_rows = check_lengths(sources)
     weight = check_weights(sample_weight, n_rows)
     if weight is not None:
+        # Only ratios count, and the sums of very large or small weights would not be numbers.
+        weight = weight / weight.max()
         sources = {name: part[weight > 0] for name, part in sources.items()}
         weight = weight[weight > 0]
     if len(sources["y"]) < 2:

@@ -1,6 +1,7 @@
 """From representations to discrete states: fitted on some rows, applied to any."""
 
 import warnings
+from abc import ABC, abstractmethod
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -22,7 +23,7 @@ FIT_ROWS = 20_000
 DISTANCE_CELLS = 10_000_000
 
 
-class StateEncoder(TransformerMixin, BaseEstimator):
+class StateEncoder(ABC, TransformerMixin, BaseEstimator):
     """Base class of encoders: `fit` on rows, then `transform` gives each row's state, 0 to ``n_states_ - 1``.
 
     A row unlike those that `fit` saw gets the state that is nearest. A subclass implements ``_fit(values)``, which sets
@@ -80,11 +81,13 @@ class StateEncoder(TransformerMixin, BaseEstimator):
             )
         return self._transform(values)
 
+    @abstractmethod
     def _fit(self, values: np.ndarray) -> None:
-        raise NotImplementedError
+        """Find states."""
 
+    @abstractmethod
     def _transform(self, values: np.ndarray) -> np.ndarray:
-        raise NotImplementedError
+        """Give the state of each row."""
 
 
 class QuantileStates(StateEncoder):
@@ -97,7 +100,8 @@ class QuantileStates(StateEncoder):
     Parameters
     ----------
     n_states : int, default=10
-        The most states for one column, and about as many for several.
+        The most states for one column, and about as many for several; more columns than its binary logarithm make more,
+        since each has at least 2 bins.
 
     Attributes
     ----------
@@ -107,7 +111,7 @@ class QuantileStates(StateEncoder):
         Number of columns.
     edges_ : list of ndarray
         Inner edges of the bins of each column; a value on an edge belongs to the bin above.
-    bins_ : ndarray of shape (n_states_, n_features_in_), int
+    bins_ : ndarray of shape (n_states, n_features), int
         The bins of each state.
 
     See Also
@@ -292,7 +296,7 @@ class LabelStates(BaseEstimator):
     ----------
     n_states_ : int
         Number of labels.
-    classes_ : ndarray of shape (n_states_,)
+    classes_ : ndarray of shape (n_states,)
         The labels, sorted.
 
     See Also

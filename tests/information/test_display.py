@@ -125,6 +125,12 @@ def test_without_intervals_none_are_drawn(path):
     display.figure_.canvas.draw()
 
 
+def test_nothing_is_drawn_of_what_is_unknown():
+    unknown = PIDDisplay.from_values({"redundancy": [np.nan], "unique_teacher": [np.nan]}, kind="plane")
+    assert unknown.totals_ == []
+    assert len(unknown.ax_.texts) == 0
+
+
 @pytest.mark.needs("pandas")
 def test_frame(path):
     frame = PIDDisplay.from_estimator({"a": path}).frame()

@@ -222,3 +222,47 @@ def test_many_classes_are_states_of_their_own():
     iris = load_iris(return_X_y=True)
     model = GaussianNB().fit(*iris)
     assert type(distilled_information(model, model, *iris, random_state=0).teacher_states_).__name__ == "KMeansStates"
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return GaussianNB().fit(X[:600], y[:600]), X[:600], y[:600], X[600:1000], y[600:1000]
+
+
+@pytest.mark.filterwarnings("ignore:The table has")
+def test_a_student_of_two_classes_beside_a_teacher_of_many(digits):
+    teacher, X_fit, y_fit, X, y = digits
+    student = GaussianNB().fit(X_fit[y_fit < 2], y_fit[y_fit < 2])
+    pid = distilled_information(teacher, student, X, y, n_bootstrap=0, random_state=0)
+    names = [type(states).__name__ for states in (pid.teacher_states_, pid.student_states_)]
+    assert names == ["ClassStates", "QuantileStates"]
+    assert pid.unique_teacher_ > pid.redundancy_
+
+
+@pytest.mark.filterwarnings("ignore:The table has")
+def test_probabilities_in_arrays_are_not_guessed(digits):
+    teacher, X_fit, y_fit, X, y = digits
+    student = DecisionTreeClassifier(max_leaf_nodes=12, random_state=0).fit(X_fit, y_fit)
+    settings = {"n_bootstrap": 0, "random_state": 0}
+    expected = values_of(distilled_information(teacher, student, X, y, **settings))
+    for given in (teacher.predict_proba, teacher.predict_proba(X)):
+        assert distilled_information(given, student, X, y, **settings).pmf_.shape[1] < 10
+        pid = distilled_information(given, student, X, y, encoder="class", **settings)
+        assert values_of(pid) == expected
+
+
+def test_few_rows_to_find_states_on(cancer, models):
+    X_fit, _, X, y = cancer
+    pid = distilled_information(*models, X, y, X_fit=X_fit[:3], n_bootstrap=0)
+    assert pid.n_states == 3
+    with pytest.raises(ValueError, match="X_fit must be given with X_fit_teacher"):
+        distilled_information(*models, X, y, X_fit_teacher=X_fit)
+
+
+def test_the_way_out_is_one_that_the_model_has(cancer, models):
+    X_fit, _, X, y = cancer
+    with pytest.raises(TeacherError, match=r"got StandardScaler\. Use representation='transform', or a function"):
+        distilled_information(StandardScaler().fit(X_fit), models[1], X, y)
+    with pytest.raises(TeacherError, match=r"got NearestNeighbors\. Use a function from rows"):
+        distilled_information(NearestNeighbors().fit(X_fit), models[1], X, y)

@@ -134,6 +134,13 @@ def test_weights(degraded):
     assert PIDEstimator().fit(T, S, y, sample_weight=double).bias_["synergy"] >= 0
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e200, 1e307])
+def test_the_scale_of_weights_does_not_matter(degraded, scale):
+    weight = 1.0 + np.arange(len(degraded[2])) % 2
+    plain, scaled = (PIDEstimator(random_state=0).fit(*degraded, sample_weight=w) for w in (weight, scale * weight))
+    assert values_of(scaled) == pytest.approx(values_of(plain), rel=1e-9, abs=1e-9)
+
+
 def test_base_is_a_unit(degraded):
     bits, nats = PIDEstimator(random_state=0).fit(*degraded), PIDEstimator(base=math.e, random_state=0).fit(*degraded)
     for name in NAMES:
@@ -188,6 +195,17 @@ def test_a_source_just_as_good_is_not_found_to_have_its_own(rng):
     assert max(found.values()) <= 7, found
 
 
+def test_rounding_is_no_evidence():
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        y = rng.integers(0, 3, 400)
+        T = noisy(y, 0.6, 3 + seed, rng)
+        pid = PIDEstimator(bias_correction=None, n_bootstrap=10, n_permutations=20, random_state=0).fit(T, T, y)
+        assert [pid.p_values_[name] for name in ATOMS[1:]] == [1, 1, 1]
+        known = PIDEstimator(bias_correction=None, n_bootstrap=10, random_state=0).fit(y, np.minimum(y, 1), y)
+        assert [found.intervals_["synergy"][0] for found in (pid, known)] == [0, 0]
+
+
 def test_states_of_one_set_on_another(rng):
     y = rng.integers(0, 2, 800)
     T = y[:, None] + rng.normal(size=(800, 3))
@@ -220,7 +238,7 @@ def test_encoders_of_a_pair(rng):
     assert pid.pmf_.shape == (3, 3, 5)
     foreign = PIDEstimator(encoder=KMeans(4, n_init=1), random_state=0).fit(S, S, y)
     assert foreign.pmf_.shape == (3, 4, 4)
-    with pytest.raises(ValueError, match="one encoder or a pair, for T and for S, got 3"):
+    with pytest.raises(ValueError, match=r"one encoder, or a pair \(for T, for S\), got 3"):
         PIDEstimator(encoder=("class",) * 3).fit(proba, S, y)
 
 
@@ -286,6 +304,11 @@ def test_a_continuous_target_is_cut_only_when_asked(rng):
 def test_rows_that_cannot_be_measured(T, S, y, message):
     with pytest.raises(ValueError, match=message):
         PIDEstimator().fit(T, S, y)
+
+
+def test_strings_have_no_quantiles(degraded):
+    with pytest.raises(ValueError, match="y must hold numbers to be cut at its quantiles"):
+        PIDEstimator(target_states=2).fit(*degraded[:2], degraded[2].astype(str))
 
 
 def test_more_states_than_rows_are_refused(rng):

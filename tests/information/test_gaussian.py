@@ -172,10 +172,15 @@ def test_many_rows_give_the_covariance_back(rng):
 @pytest.mark.parametrize(
     ("covariance", "sizes", "message"),
     [
-        (np.eye(3)[:2], (1, 1, 1), "finite square matrix"),
-        ([[1.0, np.nan], [np.nan, 1.0]], (1, 1, 1), "finite square matrix"),
+        (np.eye(3)[:2], (1, 1, 1), "square matrix of real numbers, got float64 of shape"),
+        ("none", (1, 1, 1), "square matrix of real numbers"),
+        (np.eye(3) * 1j, (1, 1, 1), "got complex128"),
+        (np.eye(3), (1.0, 1.0, 1.0), "three whole dimensions"),
+        (np.eye(3), None, "three whole dimensions"),
+        (-np.eye(3), (1, 1, 1), "positive variances, got -1 at 0"),
+        ([[1.0, np.nan], [np.nan, 1.0]], (1, 1, 1), "must be finite"),
         (np.eye(3), (1, 1, 2), "sum to the order of covariance, 3"),
-        (np.eye(3), (2, 1), "three dimensions"),
+        (np.eye(3), (2, 1), "three whole dimensions"),
         ([[1.0, 0.5, 0], [0.1, 1, 0], [0, 0, 1]], (1, 1, 1), "symmetric"),
         (np.diag([1.0, 0.0, 1.0]), (1, 1, 1), "positive variances"),
         (np.ones((3, 3)), (1, 1, 1), "positive definite"),

@@ -227,3 +227,6 @@ def test_frames_are_read(rng):
     assert read_source(pd.Series(["u", "v"], dtype="category"), "T").tolist() == ["u", "v"]
     with pytest.raises(ValueError, match="T has missing labels"):
         read_source(pd.Series(["u", None]), "T")
+    # The NA of nullable strings is neither equal nor unequal to itself.
+    with pytest.raises(ValueError, match="T has missing labels"):
+        read_source(pd.Series(["u", pd.NA], dtype="string"), "T")
