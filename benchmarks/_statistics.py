@@ -6,6 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from skdistill.fidelity._slicing._slices import holm
+
+__all__ = [
+    "Paired",
+    "critical_difference",
+    "holm",
+    "mean_ranks",
+    "median_interval",
+    "paired",
+    "ratio_interval",
+]
+
 CONFIDENCE = 0.95
 # Two fits of the same student differ by rounding only, in single precision.
 ROUNDING = 1e-6
@@ -32,16 +44,6 @@ def paired(differences: Sequence[float]) -> Paired:
         return Paired(mean, mean, mean, 1.0 if n < 2 or abs(mean) < 1e-12 else 0.0, n)
     reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * error
     return Paired(mean, mean - reach, mean + reach, float(2 * stats.t.sf(abs(mean) / error, n - 1)), n)
-
-
-def holm(p_values: Sequence[float]) -> np.ndarray:
-    """Adjust p-values for their number by Holm's step-down method."""
-    p = np.asarray(p_values, dtype=float)
-    order = np.argsort(p)
-    adjusted = np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p))))
-    result = np.empty_like(p)
-    result[order] = np.minimum(adjusted, 1.0)
-    return result
 
 
 def mean_ranks(scores: np.ndarray) -> np.ndarray:

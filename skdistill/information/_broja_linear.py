@@ -124,8 +124,9 @@ def stack_solver(matrices: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
         try:
             parts = blocked_factor(matrices)
         except np.linalg.LinAlgError:
-            pass
-        else:
+            # Rounding has left some matrix indefinite; LU below takes it, and tells a singular one by NaN.
+            parts = None
+        if parts is not None:
             return lambda right: blocked_substitute(parts, np.ascontiguousarray(right.T)[:, :, None])[:, :, 0].T
     return lambda right: solve_stack(matrices, right.T[:, :, None])[:, :, 0].T
 
