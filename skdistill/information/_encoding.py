@@ -187,7 +187,8 @@ def encode_target(y: np.ndarray, target_states: int | None) -> Any:
         return QuantileStates(n_states=target_states).fit(y)
     if not is_discrete(y):
         raise ValueError(
-            f"y must be discrete, got continuous values such as {y[y != np.round(y)][0]}. Set target_states, for "
-            "instance to 4, to cut y at its quantiles, or use gaussian_information for continuous variables."
+            f"y must be discrete, got continuous values such as {y[y != np.round(y)][0]}. Set target_states of a "
+            "PIDEstimator, for instance to 4, to cut y at its quantiles, or use gaussian_information for continuous "
+            "variables."
         )
     return LabelStates().fit(y)

@@ -277,7 +277,7 @@ def test_a_constant_source_tells_nothing(degraded):
 def test_a_continuous_target_is_cut_only_when_asked(rng):
     y = rng.normal(size=400)
     T, S = y + 0.1 * rng.normal(size=400), y + rng.normal(size=400)
-    with pytest.raises(ValueError, match=r"y must be discrete, got continuous values such as .* Set target_states"):
+    with pytest.raises(ValueError, match=r"y must be discrete, got .* Set target_states of a PIDEstimator"):
         PIDEstimator().fit(T, S, y)
     pid = PIDEstimator(target_states=3, n_states=4).fit(T, S, y)
     assert pid.pmf_.shape == (3, 4, 4)
