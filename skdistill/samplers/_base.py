@@ -9,9 +9,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skdistill._columns import TableSchema, encode_table
+from skdistill._containers import table_format
 from skdistill._sklearn import StrOptions, fit_context
-from skdistill.samplers._columns import TableSchema, encode_table
-from skdistill.samplers._containers import table_format
 
 __all__ = ["BaseSampler", "spread_rows"]
 

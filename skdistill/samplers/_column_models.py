@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-from skdistill.samplers._columns import TableSchema
+from skdistill._columns import TableSchema
 from skdistill.samplers._neighbors import unit_range
 
 MAX_GROUPS = 32

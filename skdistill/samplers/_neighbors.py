@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from skdistill.samplers._columns import TableSchema
+from skdistill._columns import TableSchema
 
 CHUNK_ROWS = 8192
 FREQUENT_LEVELS = 32

@@ -6,10 +6,10 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 
+from skdistill._containers import container_name
 from skdistill.exceptions import SampledRowsError
 from skdistill.samplers._base import BaseSampler
 from skdistill.samplers._conditional import ConditionalSampler
-from skdistill.samplers._containers import container_name
 from skdistill.samplers._mixup import MixupSampler
 from skdistill.samplers._munge import MungeSampler
 

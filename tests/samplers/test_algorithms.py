@@ -8,10 +8,10 @@ from hypothesis.extra import numpy as hnp
 from scipy import stats
 from sklearn.datasets import load_breast_cancer
 
+from skdistill._columns import encode_table
 from skdistill.samplers import ConditionalSampler, MixupSampler, MungeSampler, _conditional, _mixup, _munge, _neighbors
 from skdistill.samplers._base import spread_rows
 from skdistill.samplers._column_models import draw_classes, group_levels, rank_to_value, value_to_rank
-from skdistill.samplers._columns import encode_table
 from skdistill.samplers._mixup import mixup_rows
 from skdistill.samplers._munge import munge_rows
 from skdistill.samplers._neighbors import MixedNeighbors, MixedSpace

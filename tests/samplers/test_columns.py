@@ -7,10 +7,10 @@ import pytest
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
 
+from skdistill import _containers as containers
+from skdistill._columns import encode_table
 from skdistill.exceptions import SampledRowsError
 from skdistill.samplers import BaseSampler, ConditionalSampler, MixupSampler, MungeSampler
-from skdistill.samplers import _containers as containers
-from skdistill.samplers._columns import encode_table
 
 
 class Repeater(BaseSampler):

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skdistill._containers import TableFormat, table_format
 from skdistill.exceptions import SampledRowsError
-from skdistill.samplers._containers import TableFormat, table_format
 
 EXACT_INTEGERS = 2.0**53
 

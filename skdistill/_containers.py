@@ -197,11 +197,11 @@ class PandasFormat(TableFormat):
         return column.iloc[rows].reset_index(drop=True)
 
     def from_float(self, values: np.ndarray, prototype: Any) -> Any:
-        pandas = import_optional("pandas", caller="sampling rows of a pandas DataFrame", extra="plot")
+        pandas = import_optional("pandas", caller="building rows of a pandas DataFrame", extra="plot")
         return pandas.Series(values).astype(prototype.dtype)
 
     def build(self, columns: Sequence[Any], n_rows: int) -> Any:
-        pandas = import_optional("pandas", caller="sampling rows of a pandas DataFrame", extra="plot")
+        pandas = import_optional("pandas", caller="building rows of a pandas DataFrame", extra="plot")
         frame = pandas.DataFrame(dict(enumerate(columns)), index=pandas.RangeIndex(n_rows))
         frame.columns = self.names
         return frame
@@ -228,7 +228,7 @@ class PolarsFormat(TableFormat):
         return mask.to_numpy().astype(bool)
 
     def to_float(self, column: Any) -> np.ndarray:
-        polars = import_optional("polars", caller="sampling rows of a polars DataFrame", extra="plot")
+        polars = import_optional("polars", caller="building rows of a polars DataFrame", extra="plot")
         floats = column.cast(polars.Float64).fill_null(float("nan"))
         return np.array(floats.to_numpy(), dtype=np.float64)
 
@@ -246,14 +246,14 @@ class PolarsFormat(TableFormat):
         return rows
 
     def from_float(self, values: np.ndarray, prototype: Any) -> Any:
-        polars = import_optional("polars", caller="sampling rows of a polars DataFrame", extra="plot")
+        polars = import_optional("polars", caller="building rows of a polars DataFrame", extra="plot")
         column = polars.Series(prototype.name, values, dtype=polars.Float64)
         if prototype.null_count():
             column = column.fill_nan(None)
         return column.cast(prototype.dtype)
 
     def build(self, columns: Sequence[Any], n_rows: int) -> Any:
-        polars = import_optional("polars", caller="sampling rows of a polars DataFrame", extra="plot")
+        polars = import_optional("polars", caller="building rows of a polars DataFrame", extra="plot")
         return polars.DataFrame(
             [column.alias(name) for column, name in zip(columns, self.names, strict=True)],
         )

@@ -1,0 +1,1 @@
+"""Counterfactuals: which nearby row is more typical of a class for a fitted model."""
