@@ -151,8 +151,12 @@ def _inner_edges(column: np.ndarray, n_bins: int) -> np.ndarray:
     """Return edges between values that were seen, so that the same rows fall on the same side whatever the rounding."""
     inner = np.quantile(column, np.arange(1, n_bins) / n_bins, method="inverted_cdf")
     seen = np.unique(column)
-    above = np.unique(np.searchsorted(seen, inner, side="right"))
-    above = above[above < len(seen)]
+    if len(seen) <= n_bins:
+        # Quantiles would merge values from the one end only, so that p and 1 - p had other states.
+        above = np.arange(1, len(seen))
+    else:
+        above = np.unique(np.searchsorted(seen, inner, side="right"))
+        above = above[above < len(seen)]
     low, high = seen[above - 1], seen[above]
     # The middle of two neighbouring floats may round down to the lower one.
     return np.asarray(np.maximum(low + (high - low) / 2, np.nextafter(low, np.inf)))

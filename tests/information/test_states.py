@@ -39,9 +39,17 @@ def test_wrong_columns_are_refused(rng, encoder):
 def test_quantiles_halve_and_keep_ties_together():
     encoder = QuantileStates(n_states=2).fit([1.0, 2.0, 3.0, 4.0])
     np.testing.assert_array_equal(encoder.transform([0.0, 2.0, 2.4, 2.6, 9.0]), [0, 0, 0, 1, 1])
-    tied = QuantileStates(n_states=4).fit([0.0] * 97 + [1.0, 2.0, 3.0])
+    tied = QuantileStates(n_states=4).fit([0.0] * 97 + [1.0, 2.0, 3.0, 4.0])
     assert tied.n_states_ == 2
-    np.testing.assert_array_equal(tied.transform([0.0, 1.0, 3.0]), [0, 1, 1])
+    np.testing.assert_array_equal(tied.transform([0.0, 1.0, 4.0]), [0, 1, 1])
+
+
+def test_few_values_are_states_of_their_own_from_either_end():
+    # What a tree of three leaves says of the first class, and of the second.
+    first = np.repeat([0.1, 0.2, 0.9], [90, 5, 5])
+    for proba in (first, 1.0 - first):
+        codes = QuantileStates(n_states=4).fit_transform(proba)
+        assert len(np.unique(codes)) == 3
 
 
 def test_quantiles_of_neighbouring_floats():
