@@ -4,17 +4,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from skdistill.estimators import DistilledClassifier, DistilledRegressor
+    from skdistill.estimators import CooperativeDistillation, DistilledClassifier, DistilledRegressor, TransferDisplay
     from skdistill.fidelity import FidelityReport
     from skdistill.information import PIDEstimator, decompose, distilled_information
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "CooperativeDistillation",
     "DistilledClassifier",
     "DistilledRegressor",
     "FidelityReport",
     "PIDEstimator",
+    "TransferDisplay",
     "__version__",
     "decompose",
     "distilled_information",
@@ -22,10 +24,12 @@ __all__ = [
 
 # Names are resolved when they are first used (PEP 562), so that importing the package costs nothing.
 _HOMES = {
+    "CooperativeDistillation": "skdistill.estimators",
     "DistilledClassifier": "skdistill.estimators",
     "DistilledRegressor": "skdistill.estimators",
     "FidelityReport": "skdistill.fidelity",
     "PIDEstimator": "skdistill.information",
+    "TransferDisplay": "skdistill.estimators",
     "decompose": "skdistill.information",
     "distilled_information": "skdistill.information",
 }
