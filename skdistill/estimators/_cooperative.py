@@ -65,7 +65,7 @@ class CooperativeDistillation(NamedLearners):
         Who makes the virtual rows: a generator of `skdistill.counterfactual`, or any object with
         ``fit(estimator, X, y)`` and ``generate(X, target, threshold)``, whose result has `X`, `valid` and
         `probability`, and possibly `proximity`. Rows that are neither valid nor more typical than before are left out.
-    strength : float or sequence of float, default=(0.1, 0.3, 0.5, 0.7)
+    strength : float or sequence of float, default=(0.25, 0.75)
         How far towards certainty, in [0, 1); 0 asks for no more than the row itself offers. Several numbers mean
         several virtual rows of each source row, which share its weight; a learner that takes no weights gets the one
         of the middle strength.
@@ -190,7 +190,7 @@ class CooperativeDistillation(NamedLearners):
         estimators: Any,
         *,
         generator: Any = "nearest_instance",
-        strength: Any = (0.1, 0.3, 0.5, 0.7),
+        strength: Any = (0.25, 0.75),
         expertise_cv: Any = 5,
         n_rounds: int = 3,
         max_virtual: float | None = None,
