@@ -56,7 +56,7 @@ bench-quick: $(FULL) ## the benchmarks on a few rows, to see that they run
 	$(BIN)/python -m benchmarks.run --quick
 
 clean: ## remove the environments and all that was built
-	rm -rf .venv .venv-core .venv-oldest .venv-information build dist demo_output doc/_build doc/auto_examples doc/api/generated
+	rm -rf .venv .venv-core .venv-oldest .venv-information .venv-counterfactual build dist demo_output doc/_build doc/auto_examples doc/api/generated
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis doc/sg_execution_times.rst
 
 # The build backend is installed first, pinned, because pip does not apply constraints to isolated builds.

@@ -5,6 +5,7 @@ import argparse
 from benchmarks import (
     calibration,
     cost,
+    counterfactual,
     fidelity,
     fidelity_cost,
     information,
@@ -25,6 +26,7 @@ BENCHMARKS = {
     "which_teacher": which_teacher,
     "information": information,
     "information_bias": information_bias,
+    "counterfactual": counterfactual,
 }
 
 
