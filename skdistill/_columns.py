@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skdistill._containers import TableFormat, table_format
+from skdistill._containers import NumberBlocks, TableFormat, table_format
 from skdistill.exceptions import SampledRowsError
 
 EXACT_INTEGERS = 2.0**53
@@ -125,13 +125,7 @@ class TableSchema:
         table
             The rows as a table with the columns and dtypes of the one that was encoded.
         """
-        built = [
-            self.form.take(column.prototype, values[:, j].astype(np.intp))
-            if column.is_category
-            else self.form.from_float(values[:, j], column.prototype)
-            for j, column in enumerate(self.columns)
-        ]
-        return self.form.build(built, len(values))
+        return self.form.decode(values, [column.prototype for column in self.columns], self.is_category)
 
 
 def categorical_mask(
@@ -196,6 +190,15 @@ def level_codes(form: TableFormat, column: Any, missing: np.ndarray, label: str)
     first : ndarray of shape (n_levels,), int
         A row where each level appears.
     """
+    if (short := form.distinct(column)) is not None:
+        rows, which = short
+        codes, first = plain_codes(form, form.take(column, rows), missing[rows], label)
+        return codes[which], rows[first]
+    return plain_codes(form, column, missing, label)
+
+
+def plain_codes(form: TableFormat, column: Any, missing: np.ndarray, label: str) -> tuple[np.ndarray, np.ndarray]:
+    """Give each level of a column a number, as `level_codes` does, looking at each entry by itself."""
     values = form.to_list(column)
     table: dict[Any, int] = {}
     try:
@@ -231,7 +234,7 @@ def encode_column(form: TableFormat, column: Any, listed: bool, label: str) -> t
                 "Replace it with NaN or with a large finite number."
             )
         low, high = float(present.min()), float(present.max())
-        exact = max(abs(low), abs(high)) < EXACT_INTEGERS or not holds_integers(form, column)
+        exact = max(abs(low), abs(high)) < EXACT_INTEGERS or not form.holds_integers(column)
         if exact:
             prototype = form.take(column, form.number_rows(column, missing))
             integer = bool((present == np.round(present)).all())
@@ -242,10 +245,23 @@ def encode_column(form: TableFormat, column: Any, listed: bool, label: str) -> t
     return described, codes.astype(np.float64)
 
 
-def holds_integers(form: TableFormat, column: Any) -> bool:
-    """Tell whether a numeric column has integers that float64 may not hold exactly."""
-    first = form.to_list(form.take(column, np.flatnonzero(~form.missing(column))[:1]))[0]
-    return isinstance(first, int | np.integer)
+def describe_numbers(form: TableFormat, blocks: NumberBlocks, columns: list[int]) -> dict[int, Column]:
+    """Describe columns that were read at once, but for those that must be handled as categories."""
+    values = blocks.values[:, columns]
+    missing = np.isnan(values)
+    some_missing = missing.any(axis=0)
+    low = np.where(missing, np.inf, values).min(axis=0) if some_missing.any() else values.min(axis=0)
+    high = np.where(missing, -np.inf, values).max(axis=0) if some_missing.any() else values.max(axis=0)
+    whole = ((values == np.round(values)) | missing).all(axis=0)
+    described = {}
+    for place, j in enumerate(columns):
+        least, most = float(low[place]), float(high[place])
+        piece = blocks.pieces[j]
+        exact = max(abs(least), abs(most)) < EXACT_INTEGERS or not form.holds_integers(piece)
+        # Infinity also stands for columns without a number. Both have their way elsewhere.
+        if exact and np.isfinite(least) and np.isfinite(most):
+            described[j] = Column(piece, 0, bool(whole[place]), least, most, bool(some_missing[place]))
+    return described
 
 
 def encode_table(
@@ -281,10 +297,11 @@ def encode_table(
     """
     form, X = table_format(X)
     listed = categorical_mask(categorical_features, X.shape[1], names)
-    values = np.empty(X.shape, dtype=np.float64, order="F")
-    described = []
-    for j, column in enumerate(form.columns(X)):
+    blocks = form.read_numbers(X)
+    values = blocks.values
+    described = describe_numbers(form, blocks, [j for j in blocks.pieces if not listed[j]])
+    others = [j for j in range(X.shape[1]) if j not in described]
+    for j, column in zip(others, form.columns(X, others), strict=True):
         label = repr(str(names[j])) if names is not None else str(j)
-        info, values[:, j] = encode_column(form, column, bool(listed[j]), label)
-        described.append(info)
-    return TableSchema(form, tuple(described)), values
+        described[j], values[:, j] = encode_column(form, column, bool(listed[j]), label)
+    return TableSchema(form, tuple(described[j] for j in range(X.shape[1]))), values

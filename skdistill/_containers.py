@@ -1,81 +1,29 @@
 """What numpy arrays, data frames and sparse matrices have in common: columns that can be read and rebuilt."""
 
 import sys
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from skdistill._optional import import_optional
+from skdistill._frames import PandasFormat, PolarsFormat
+from skdistill._table_format import NumberBlocks, TableFormat, is_missing, is_plain_number
 
 DENSE_LIMIT = 100_000_000
 ARRAY_KINDS = "biufOUSMm"
 
-__all__ = ["ArrayFormat", "PandasFormat", "PolarsFormat", "SparseFormat", "TableFormat", "table_format"]
-
-
-def is_missing(value: Any) -> bool:
-    """Tell whether one Python object stands for a missing value (None, NaN, NaT, ``pandas.NA``)."""
-    if value is None:
-        return True
-    pandas = sys.modules.get("pandas")
-    if pandas is not None and (value is pandas.NA or value is pandas.NaT):
-        return True
-    return isinstance(value, float | np.floating | np.datetime64 | np.timedelta64) and bool(value != value)
-
-
-def is_plain_number(value: Any) -> bool:
-    """Tell whether one Python object is a real number; booleans are not."""
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-
-
-class TableFormat(ABC):
-    """How one kind of table is taken apart into columns and put together again.
-
-    A *prototype* is a short piece of a column that keeps what the values alone do not say: the dtype, the
-    categories, the marker of a missing value. Prototypes are all that a format needs to build new columns.
-    """
-
-    label = "table"
-
-    @abstractmethod
-    def columns(self, X: Any) -> list[Any]:
-        """Give the columns of a table, one-dimensional, without copying where that is possible."""
-
-    @abstractmethod
-    def is_number(self, column: Any) -> bool:
-        """Tell whether the dtype of a column (its values, where the dtype is object) is numeric."""
-
-    @abstractmethod
-    def missing(self, column: Any) -> np.ndarray:
-        """Give the mask of the missing values of a column."""
-
-    @abstractmethod
-    def to_float(self, column: Any) -> np.ndarray:
-        """Give a numeric column as float64, NaN where a value is missing."""
-
-    def to_list(self, column: Any) -> list[Any]:
-        """Give a column as a list of hashable Python objects."""
-        return list(column.tolist())
-
-    @abstractmethod
-    def take(self, column: Any, rows: np.ndarray) -> Any:
-        """Give some entries of a column as a column of the same kind."""
-
-    def number_rows(self, column: Any, missing: np.ndarray) -> np.ndarray:
-        """Choose the entries that make the prototype of a numeric column: one present, one missing."""
-        picks = [np.flatnonzero(~missing)[:1], np.flatnonzero(missing)[:1]]
-        return np.concatenate(picks)
-
-    @abstractmethod
-    def from_float(self, values: np.ndarray, prototype: Any) -> Any:
-        """Build a numeric column from float64 values, NaN where a value is missing."""
-
-    @abstractmethod
-    def build(self, columns: Sequence[Any], n_rows: int) -> Any:
-        """Put columns together to a table."""
+__all__ = [
+    "ArrayFormat",
+    "NumberBlocks",
+    "PandasFormat",
+    "PolarsFormat",
+    "SparseFormat",
+    "TableFormat",
+    "is_missing",
+    "is_plain_number",
+    "table_format",
+]
 
 
 class ArrayFormat(TableFormat):
@@ -96,8 +44,8 @@ class ArrayFormat(TableFormat):
             )
         self.dtype = X.dtype
 
-    def columns(self, X: Any) -> list[Any]:
-        return [X[:, j] for j in range(X.shape[1])]
+    def columns(self, X: Any, among: Iterable[int] | None = None) -> list[Any]:
+        return [X[:, j] for j in (range(X.shape[1]) if among is None else among)]
 
     def is_number(self, column: Any) -> bool:
         if self.dtype.kind != "O":
@@ -165,98 +113,12 @@ class SparseFormat(ArrayFormat):
                 "the columns first, for instance with SelectKBest or TruncatedSVD."
             )
 
-    def columns(self, X: Any) -> list[Any]:
-        return super().columns(X.toarray(order="F"))
+    def columns(self, X: Any, among: Iterable[int] | None = None) -> list[Any]:
+        return super().columns(X.toarray(order="F"), among)
 
     def build(self, columns: Sequence[Any], n_rows: int) -> Any:
         self._check_size((n_rows, len(columns)))
         return self.container(super().build(columns, n_rows))
-
-
-class PandasFormat(TableFormat):
-    """A pandas data frame; the index of a new frame is 0, 1, 2 and so on."""
-
-    label = "pandas DataFrame"
-
-    def __init__(self, X: Any) -> None:
-        self.names = X.columns.copy()
-
-    def columns(self, X: Any) -> list[Any]:
-        return [X.iloc[:, j] for j in range(X.shape[1])]
-
-    def is_number(self, column: Any) -> bool:
-        return getattr(column.dtype, "kind", "O") in "iuf"
-
-    def missing(self, column: Any) -> np.ndarray:
-        return np.asarray(column.isna(), dtype=bool)
-
-    def to_float(self, column: Any) -> np.ndarray:
-        return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
-
-    def take(self, column: Any, rows: np.ndarray) -> Any:
-        return column.iloc[rows].reset_index(drop=True)
-
-    def from_float(self, values: np.ndarray, prototype: Any) -> Any:
-        pandas = import_optional("pandas", caller="building rows of a pandas DataFrame", extra="plot")
-        return pandas.Series(values).astype(prototype.dtype)
-
-    def build(self, columns: Sequence[Any], n_rows: int) -> Any:
-        pandas = import_optional("pandas", caller="building rows of a pandas DataFrame", extra="plot")
-        frame = pandas.DataFrame(dict(enumerate(columns)), index=pandas.RangeIndex(n_rows))
-        frame.columns = self.names
-        return frame
-
-
-class PolarsFormat(TableFormat):
-    """A polars data frame; null and NaN both count as missing, and null is written where null was seen."""
-
-    label = "polars DataFrame"
-
-    def __init__(self, X: Any) -> None:
-        self.names = list(X.columns)
-
-    def columns(self, X: Any) -> list[Any]:
-        return list(X.get_columns())
-
-    def is_number(self, column: Any) -> bool:
-        return bool(column.dtype.is_integer() or column.dtype.is_float())
-
-    def missing(self, column: Any) -> np.ndarray:
-        mask = column.is_null()
-        if column.dtype.is_float():
-            mask = mask | column.is_nan().fill_null(True)
-        return mask.to_numpy().astype(bool)
-
-    def to_float(self, column: Any) -> np.ndarray:
-        polars = import_optional("polars", caller="building rows of a polars DataFrame", extra="plot")
-        floats = column.cast(polars.Float64).fill_null(float("nan"))
-        return np.array(floats.to_numpy(), dtype=np.float64)
-
-    def to_list(self, column: Any) -> list[Any]:
-        return list(column.to_list())
-
-    def take(self, column: Any, rows: np.ndarray) -> Any:
-        return column.gather(rows)
-
-    def number_rows(self, column: Any, missing: np.ndarray) -> np.ndarray:
-        rows = super().number_rows(column, missing)
-        nulls = np.flatnonzero(column.is_null().to_numpy())
-        if nulls.size:
-            rows[-1] = nulls[0]
-        return rows
-
-    def from_float(self, values: np.ndarray, prototype: Any) -> Any:
-        polars = import_optional("polars", caller="building rows of a polars DataFrame", extra="plot")
-        column = polars.Series(prototype.name, values, dtype=polars.Float64)
-        if prototype.null_count():
-            column = column.fill_nan(None)
-        return column.cast(prototype.dtype)
-
-    def build(self, columns: Sequence[Any], n_rows: int) -> Any:
-        polars = import_optional("polars", caller="building rows of a polars DataFrame", extra="plot")
-        return polars.DataFrame(
-            [column.alias(name) for column, name in zip(columns, self.names, strict=True)],
-        )
 
 
 def container_name(X: Any) -> str:
@@ -311,7 +173,7 @@ def table_format(X: Any) -> tuple[TableFormat, Any]:
     if X.ndim != 2 if hasattr(X, "ndim") else len(X.shape) != 2:
         raise ValueError(
             f"Expected 2D array, got {len(X.shape)}D array instead: X should have shape (n_rows, n_columns). "
-            "Reshape your data, for one column with X.reshape(-1, 1)."
+            "Reshape your data, for one column with X.reshape(-1, 1), for one row with X.reshape(1, -1)."
         )
     if X.shape[0] == 0:
         raise ValueError(

@@ -9,12 +9,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdistill._containers import table_format
 from skdistill._sklearn import Interval, StrOptions, fit_context, num_samples
-from skdistill.counterfactual._checks import check_model_columns, class_codes, thresholds, usable_model
+from skdistill.counterfactual._checks import check_model_columns, check_order, class_codes, thresholds, usable_model
 from skdistill.counterfactual._distance import Neighbourhood, changed_columns, column_distances, distance
 from skdistill.counterfactual._forms import QueryForm
 from skdistill.counterfactual._oracle import Oracle
@@ -159,7 +160,7 @@ class BaseCounterfactual(BaseEstimator, ABC):
         self.chunk_rows = chunk_rows
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, estimator: Any, X: Any, y: Any) -> "BaseCounterfactual":
+    def fit(self, estimator: Any, X: Any, y: Any = None) -> "BaseCounterfactual":
         """Take a fitted model and reference rows.
 
         Parameters
@@ -169,8 +170,9 @@ class BaseCounterfactual(BaseEstimator, ABC):
             softmax), frozen or not, or a pipeline. It is used as it is, never fitted and never changed.
         X : {array-like, sparse matrix, pandas DataFrame, polars DataFrame} of shape (n_rows, n_features)
             Reference rows. They give ranges, categories and, to some generators, values.
-        y : array-like of shape (n_rows,)
-            Their labels, among the model's classes.
+        y : array-like of shape (n_rows,), default=None
+            Their labels, among the model's classes. None is refused; it is there so that a call without a model,
+            ``fit(X, y)``, is told what is missing.
 
         Returns
         -------
@@ -185,16 +187,20 @@ class BaseCounterfactual(BaseEstimator, ABC):
         TypeError
             If X is a table of an unknown kind.
         TeacherError
-            If the model is no classifier that says how sure it is.
+            If the model is no classifier that says how sure it is, or does not come first.
         NotFittedError
             If the model is not fitted.
         """
+        check_order(estimator, X, y)
         self.estimator_ = usable_model(estimator)
         self.classes_ = np.asarray(self.estimator_.classes_)
         _, X = table_format(X)
         check_model_columns(self.estimator_, X)
         if num_samples(y) != X.shape[0]:
-            raise ValueError(f"y should have one label for each of the {X.shape[0]} rows of X, got {num_samples(y)}.")
+            raise ValueError(
+                f"y should have one label for each of the {X.shape[0]} rows of X, got {num_samples(y)}. "
+                "Pass the labels of the same rows."
+            )
         self._labels = class_codes(y, self.classes_, "y")
         validate_data(self, X, skip_check_array=True)
         self._space = FeatureSpace(
@@ -205,7 +211,7 @@ class BaseCounterfactual(BaseEstimator, ABC):
             permitted_range=self.permitted_range,
         )
         self._reference = self._space.reference
-        _, form = self._space.encode(X[:1])
+        _, form = self._space.encode(X.tocsr()[:1].asformat(X.format) if issparse(X) else X[:1])
         self._reference_proba = self._oracle(form).proba(self._reference)
         self._plausible: dict[int, Neighbourhood] = {}
         self._prepare()
@@ -281,7 +287,8 @@ class BaseCounterfactual(BaseEstimator, ABC):
             target = [target] * n_rows
         elif num_samples(target) != n_rows:
             raise ValueError(
-                f"target should be one class or one for each of the {n_rows} rows of X, got {num_samples(target)}."
+                f"target should be one class or one for each of the {n_rows} rows of X, got {num_samples(target)}. "
+                "Pass one label for all rows, or as many as there are rows."
             )
         return class_codes(target, self.classes_, "target")
 

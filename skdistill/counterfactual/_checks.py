@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
@@ -12,10 +13,34 @@ from sklearn.utils.validation import check_is_fitted
 from skdistill._containers import is_missing
 from skdistill.exceptions import TeacherError
 
-__all__ = ["check_model_columns", "class_codes", "thresholds", "usable_model"]
+__all__ = ["check_model_columns", "check_order", "class_codes", "thresholds", "usable_model"]
 
 # Only who has such an object has its package, so its adapter is imported when one comes.
 ADAPTERS = {"skorch": ("skdistill.nets", "adapt_teacher")}
+
+
+def check_order(estimator: Any, X: Any, y: Any) -> None:
+    """Refuse arguments of `fit` in another order than model, rows, labels, or too few of them.
+
+    Raises
+    ------
+    TeacherError
+        If a table comes where the model should be.
+    ValueError
+        If there are no labels, or the model comes where rows or labels should be.
+    """
+    order = "Call fit(estimator, X, y): the fitted model first, then reference rows, then their labels."
+    if isinstance(estimator, np.ndarray | list | tuple) or issparse(estimator) or hasattr(estimator, "columns"):
+        raise TeacherError(
+            f"estimator should be a fitted classifier, got a table or list ({type(estimator).__name__}). {order}"
+        )
+    for name, given in (("X", X), ("y", y)):
+        if hasattr(given, "fit") or hasattr(given, "predict_proba"):
+            raise ValueError(f"{name} should be a table or labels, got the model {type(given).__name__}. {order}")
+    if getattr(X, "ndim", 2) == 1 and getattr(y, "ndim", 1) == 2:
+        raise ValueError(f"X should be a table and y a list of labels, got a flat X and a table as y. {order}")
+    if y is None:
+        raise ValueError(f"y should hold the labels of the rows of X, got None. {order}")
 
 
 def usable_model(estimator: Any) -> Any:
@@ -71,12 +96,18 @@ def usable_model(estimator: Any) -> Any:
 
 
 def check_model_columns(model: Any, X: Any) -> None:
-    """Refuse reference rows whose columns the model was not fitted on."""
+    """Refuse reference rows whose columns the model was not fitted on, or cannot be told apart."""
     expected = getattr(model, "n_features_in_", None)
     if expected is not None and X.shape[1] != expected:
         raise ValueError(
             f"X should have the {expected} columns that the model was fitted on, got {X.shape[1]}. "
             "Pass the rows as the model takes them."
+        )
+    if hasattr(X, "columns") and len(set(X.columns)) < X.shape[1]:
+        listed = list(X.columns)
+        raise ValueError(
+            f"X should have columns of different names, got {max(listed, key=listed.count)!r} more than once. "
+            "Rename the columns."
         )
     names = getattr(model, "feature_names_in_", None)
     if names is not None and hasattr(X, "columns") and list(names) != list(X.columns):
@@ -108,7 +139,12 @@ def class_codes(labels: Any, classes: np.ndarray, what: str) -> np.ndarray:
     ValueError
         If a label is missing or no class of the model.
     """
-    array = labels.to_numpy() if hasattr(labels, "to_numpy") else np.asarray(labels)
+    if hasattr(labels, "to_numpy"):
+        array = labels.to_numpy()
+    else:
+        array = np.asarray(labels)
+        # Among strings, numpy would turn the label 1 into "1".
+        array = np.array(labels, dtype=object) if array.dtype.kind in "US" else array
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
@@ -129,10 +165,16 @@ def class_codes(labels: Any, classes: np.ndarray, what: str) -> np.ndarray:
 
 def thresholds(threshold: Any, n_rows: int) -> np.ndarray:
     """Return one threshold per row, or say which one is no probability."""
-    given = np.asarray(threshold, dtype=np.float64)
+    try:
+        given = np.asarray(threshold, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"threshold should be a number in (0, 1] or one for each row, got {threshold!r}. Pass a probability."
+        ) from error
     if given.ndim > 1 or (given.ndim == 1 and len(given) != n_rows):
         raise ValueError(
-            f"threshold should be one number or one for each of the {n_rows} rows of X, got shape {given.shape}."
+            f"threshold should be one number or one for each of the {n_rows} rows of X, got shape {given.shape}. "
+            "Pass a number, or a flat array with one for each row."
         )
     out = np.broadcast_to(given, (n_rows,)).copy()
     bad = ~((out > 0) & (out <= 1))

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skdistill.counterfactual._forms import QueryForm, read_reference
+from skdistill.counterfactual._forms import QueryForm
+from skdistill.counterfactual._reference import read_reference
 
 __all__ = ["FeatureSpace", "column_positions"]
 
@@ -239,11 +240,17 @@ class FeatureSpace:
     def _set_units(self, one_hot_groups: Sequence[Sequence[Any]] | None) -> None:
         group_of = np.full(self.n_columns, -1)
         for g, group in enumerate(one_hot_groups or []):
-            columns = column_positions(np.asarray(group), self.names, self.n_columns, f"one_hot_groups[{g}]")
-            if len(columns) < 2 or self.is_category[columns].any():
+            if np.ndim(group) != 1:
                 raise ValueError(
-                    f"one_hot_groups[{g}] should hold at least two numeric columns, got {list(group)!r}. "
-                    "A category in one column is a feature by itself and needs no group."
+                    f"one_hot_groups should be a list of lists of columns, got {group!r} among them. Put the columns "
+                    "of each group into a list of its own, even of a single group."
+                )
+            columns = column_positions(np.asarray(group), self.names, self.n_columns, f"one_hot_groups[{g}]")
+            one_hot = not self.is_category[columns].any() or self.table.boolean[columns].all()
+            if len(columns) < 2 or not one_hot:
+                raise ValueError(
+                    f"one_hot_groups[{g}] should hold at least two numeric columns, or two of booleans, got "
+                    f"{list(group)!r}. A category in one column is a feature by itself and needs no group."
                 )
             if (group_of[columns] >= 0).any():
                 raise ValueError(
@@ -313,7 +320,7 @@ class FeatureSpace:
         return j
 
     def _codes_of(self, j: int, permitted: Any) -> np.ndarray:
-        values = [permitted] if isinstance(permitted, str) else list(permitted)
+        values = list(permitted) if np.iterable(permitted) and not isinstance(permitted, str) else [permitted]
         codes = self.table.codes(j, values)
         if (codes < 0).any() or not values:
             unknown = [value for value, code in zip(values, codes, strict=True) if code < 0]

@@ -27,6 +27,7 @@ from skdistill.estimators._rounds import Cooperation, Plan
 from skdistill.estimators._silos import FINALS, Learner, Silos, check_learners, check_silos
 from skdistill.exceptions import DistillationDeclinedWarning
 from skdistill.nets import adapt_teacher
+from skdistill.response._collect import is_frozen
 
 __all__ = ["CooperativeDistillation"]
 
@@ -37,6 +38,7 @@ WAYS_OUT = {
     "expertise_cv": "Use None to measure expertise on the rows that a learner was fitted on, as the paper does.",
     "max_virtual": "Use an int for a number of rows and a float for a multiple of the student's own rows.",
     "fill": "Use 'zero', 'reference' or 'mean', or an imputer.",
+    "final": "Use 'soft' for the average of all learners, 'best', or a learner's name.",
     "accept": "Use 'improved' to keep what helps out of fold, and 'always' to keep everything.",
 }
 SEED_LIMIT = np.iinfo(np.int32).max
@@ -50,17 +52,17 @@ class CooperativeDistillation(NamedLearners):
        ``R_ij = S_i without S_j``, where i is right and j is wrong; so that each learner is a teacher here and a student
        there. 3. For such a row i makes a *quintessential counterfactual*, a nearby row of the same class of which it is
        surer: the target is ``p + strength * (1 - p)`` instead of its ``p = f_i(x)[y]``, or, where it is never so sure,
-       the most it says of an own row of the class. 4. This virtual row is brought
-       into j's columns: shared ones are copied, those that only j has are filled (`fill`), and the rest is dropped.
-    5. Learner j is fitted from scratch on its own rows and the virtual ones, and keeps its new self if it is better out
-       of fold on the rows of everyone (`accept`).
+       the most it says of an own row of the class. 4. This virtual row is brought into j's columns: shared ones are
+       copied, those that only j has are filled (`fill`), the rest is dropped. 5. Learner j is fitted from scratch on
+       its own and the virtual rows, and keeps its new self if it is better out of fold on all rows (`accept`).
 
     Parameters
     ----------
     estimators : list of tuple
         The learners, at least two: (name, estimator) or (name, estimator, columns). They are classifiers with
         `predict_proba` or `decision_function`, pipelines that end in one, or skorch nets. Columns are names, positions,
-        a mask or a slice; without them a learner has all.
+        a mask or a slice; without them a learner has all. A `FrozenEstimator` teaches but does not learn; it counts as
+        expert on rows that it was fitted on, so keep these out.
     generator : {"nearest_instance", "gradient", "growing_spheres"} or object, default="nearest_instance"
         Who makes the virtual rows: a generator of `skdistill.counterfactual`, or any object with
         ``fit(estimator, X, y)`` and ``generate(X, target, threshold)``, whose result has `X`, `valid` and
@@ -99,7 +101,8 @@ class CooperativeDistillation(NamedLearners):
     Attributes
     ----------
     named_estimators_ : Bunch
-        The fitted learners by name, after teaching. A learner that knows one class only is a `DummyClassifier`.
+        The fitted learners by name, after teaching. A learner that knows one class only is a `DummyClassifier`; one of
+        XGBoost, whose classes are not numbers from 0, is held by a `RelabelledClassifier`.
     initial_estimators_ : Bunch
         The same before teaching; the same objects where nothing was taught.
     final_ : str
@@ -118,7 +121,8 @@ class CooperativeDistillation(NamedLearners):
         Number of virtual rows that were kept, by teacher (row) and student (column).
     gain_ : ndarray of shape (n_learners,)
         Out-of-fold accuracy that virtual rows gained each learner; of one that declined them, what they would have
-        gained. NaN where nothing was offered or measured.
+        gained. NaN where nothing was offered or measured. Since learners keep what did well by it, it flatters those
+        that gained little.
     accepted_ : ndarray of shape (n_learners,), bool
         Whether a learner was taught anything that it kept.
     out_of_fold_accuracy_ : ndarray of shape (n_learners, 2)
@@ -227,8 +231,9 @@ class CooperativeDistillation(NamedLearners):
         y : array-like of shape (n_rows,)
             Their classes: numbers or strings.
         owner : array-like of shape (n_rows,) or (n_rows, n_learners), default=None
-            Whose each row is: a learner's name, a collection of names, or a column of booleans for each learner. A
-            learner is fitted on its own rows only. None makes every row everyone's.
+            Whose each row is: a learner's name, a collection of names, or a column of booleans for each learner, in
+            their order or, in a data frame, by their names. A learner is fitted on its own rows only. None makes every
+            row everyone's.
         sample_weight : array-like of shape (n_rows,), default=None
             Weights of the rows, and of the virtual rows made from them. A weight of zero has the effect of no row.
 
@@ -242,7 +247,7 @@ class CooperativeDistillation(NamedLearners):
         TeacherError
             If a learner has neither `predict_proba` nor `decision_function`.
         TypeError
-            If a learner is no estimator.
+            If a learner is no classifier.
         ValueError
             If the input is not as described, has a single class, or fewer rows than folds; if names, columns or owners
             do not fit together.
@@ -291,13 +296,12 @@ class CooperativeDistillation(NamedLearners):
             given = {} if sample_weight is None else {"sample_weight": sample_weight}
             routed = process_routing(self, "fit", **given)
             return ["sample_weight" in routed[learner.name].fit for learner in learners]
-        if silos.weight is not None and not all(takes):
-            deaf = [learner.name for learner, able in zip(learners, takes, strict=True) if not able]
-            warnings.warn(
-                f"The learners {deaf} take no sample_weight and are fitted without. Use learners that take them.",
-                UserWarning,
-                stacklevel=4,
-            )
+        if silos.weight is not None:
+            pairs = zip(learners, takes, strict=True)
+            deaf = [learner.name for learner, able in pairs if not able and not is_frozen(learner.estimator)]
+            words = f"The learners {deaf} take no sample_weight and are fitted without. Use learners that take them."
+            if deaf:
+                warnings.warn(words, UserWarning, stacklevel=4)
         return takes
 
     def _plan(

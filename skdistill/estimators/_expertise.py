@@ -9,13 +9,15 @@ from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import check_cv
 
-from skdistill._sklearn import num_samples
+from skdistill._sklearn import num_features, num_samples
 from skdistill._validation import weight_params
 from skdistill.estimators._alpha import MIN_GAIN_ERRORS
-from skdistill.estimators._silos import Silos
+from skdistill.estimators._silos import Learner, Silos
 from skdistill.response import ask, row_folds
+from skdistill.response._collect import is_frozen
 from skdistill.response._crossfit import check_partition
 from skdistill.response._folds import row_fingerprint
+from skdistill.students import RelabelledClassifier
 
 __all__ = [
     "Answers",
@@ -23,6 +25,7 @@ __all__ = [
     "Gain",
     "answer",
     "deficiency",
+    "fit_and_ask",
     "fit_learner",
     "measure_gain",
     "plan_contexts",
@@ -169,13 +172,26 @@ def fit_learner(estimator: Any, X: Any, y: np.ndarray, weight: np.ndarray | None
     -------
     estimator
         The fitted learner. Whoever saw a single class expects it everywhere, and whoever saw no row all classes alike,
-        which a `DummyClassifier` says.
+        which a `DummyClassifier` says. A `RelabelledClassifier` translates for XGBoost.
     """
+    if is_frozen(estimator):
+        return estimator
     if num_samples(X) == 0:
-        return DummyClassifier(strategy="prior").fit(np.zeros((len(classes), 1)), classes)
+        return DummyClassifier(strategy="prior").fit(np.zeros((len(classes), num_features(X))), classes)
     if (y == y[0]).all():
-        return DummyClassifier(strategy="prior").fit(np.zeros((len(y), 1)), y)
-    return clone(estimator).fit(X, y, **weight_params(estimator, weight))
+        return DummyClassifier(strategy="prior").fit(X, y)
+    params = weight_params(estimator, weight)
+    if not counts_classes(estimator):
+        return clone(estimator).fit(X, y, **params)
+    seen, codes = np.unique(y, return_inverse=True)
+    fitted = clone(estimator).fit(X, codes.ravel(), **params)
+    return fitted if np.array_equal(seen, np.arange(len(seen))) else RelabelledClassifier.around(fitted, seen)
+
+
+def counts_classes(estimator: Any) -> bool:
+    """Whether a learner, or the one inside, knows the classes 0 to K - 1 only, as those of XGBoost do."""
+    inner = estimator.steps[-1][1] if hasattr(estimator, "steps") else getattr(estimator, "estimator", None)
+    return type(estimator).__module__.startswith("xgboost.") or (inner is not None and counts_classes(inner))
 
 
 def proba_of(model: Any, X: Any, classes: np.ndarray) -> np.ndarray:
@@ -210,6 +226,32 @@ def answer(model: Any, X: Any, rows: np.ndarray, codes: np.ndarray, classes: np.
         right[rows] = proba.argmax(axis=1) == codes[rows]
         told[rows] = proba[np.arange(len(rows)), codes[rows]]
     return Answers(right, told)
+
+
+def fit_and_ask(
+    learner: Learner,
+    X: Any,
+    y: np.ndarray,
+    weight: np.ndarray | None,
+    questions: Any,
+    asked: np.ndarray,
+    codes: np.ndarray,
+    classes: np.ndarray,
+) -> tuple[Any, Answers]:
+    """Fit a learner and ask it about some rows, as `fit_learner` and `answer` do; an error says which learner it is."""
+    try:
+        model = fit_learner(learner.estimator, X, y, weight, classes)
+        return model, answer(model, questions, asked, codes, classes)
+    except Exception as error:
+        # The learner's own words do not tell which one it is, nor that it saw one fold of one silo. Python 3.10 has no
+        # notes.
+        if hasattr(error, "add_note"):
+            error.add_note(
+                f"This is the learner {learner.name!r}, fitted on {len(y)} row(s) of {len(np.unique(y))} class(es) and "
+                "asked about others. Where a silo or a fold of it is too small for it, take one that needs fewer rows; "
+                "where others have categories that it never saw, let its encoder ignore them."
+            )
+        raise
 
 
 def joined(parts: Sequence[tuple[np.ndarray, Answers]]) -> Answers:

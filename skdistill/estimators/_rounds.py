@@ -13,9 +13,8 @@ from skdistill._validation import stack_rows
 from skdistill.estimators._expertise import (
     Answers,
     Gain,
-    answer,
     deficiency,
-    fit_learner,
+    fit_and_ask,
     joined,
     measure_gain,
     plan_contexts,
@@ -34,6 +33,7 @@ from skdistill.estimators._virtual import (
     stack_virtual,
     told,
 )
+from skdistill.response._collect import is_frozen
 
 __all__ = ["Cooperation", "Plan"]
 
@@ -179,7 +179,7 @@ class Cooperation:
         if not students:
             return self.silence
         total = sum(len(offers[ALL, j]) for j in students)
-        self.say(f"round {number}: {total} virtual rows for {len(students)} learners")
+        self.say(f"round {number}: {total} virtual row(s) for {len(students)} learner(s)")
         keys = [(c, j) for c in folds for j in students]
         # Where a fold has nothing to teach, its learner stays as it is.
         tried = {key: (self.models[key], self.answers[key]) for key in keys if key not in offers}
@@ -192,7 +192,7 @@ class Cooperation:
         self._keep(done, [tried[key] for key in done], offers)
         final = [(ALL, j) for j in improved]
         self._keep(final, self._fit(final, offers), offers)
-        self.say(f"round {number}: {len(improved)} of {len(students)} learners keep what they learnt")
+        self.say(f"round {number}: {len(improved)} of {len(students)} keep what they learnt")
         return "" if improved else "no learner got better out of fold by the virtual rows that it was offered (gain_)"
 
     def _judge(self, student: int, tried: dict[Key, tuple[Any, Answers]], folds: list[int]) -> bool:
@@ -218,7 +218,7 @@ class Cooperation:
     # Fits and answers.
 
     def _fit(self, keys: Sequence[Key], offers: dict[Key, VirtualRows]) -> list[tuple[Any, Answers]]:
-        jobs = (delayed(_fit_and_ask)(*self._job(key, offers), self.codes, self.classes) for key in keys)
+        jobs = (delayed(fit_and_ask)(*self._job(key, offers), self.codes, self.classes) for key in keys)
         return list(Parallel(n_jobs=self.plan.n_jobs)(jobs))
 
     def _job(self, key: Key, offers: dict[Key, VirtualRows]) -> tuple[Any, ...]:
@@ -234,8 +234,7 @@ class Cooperation:
         if self.plan.weighted[place] and (self.silos.weight is not None or self.plan.share < 1):
             weight = np.r_[self.weight[own], self.plan.share * self.weight[rows[len(own) :]]]
         asked = context.asked[table.askable[context.asked]]
-        estimator = self.plan.learners[place].estimator
-        return estimator, X, self.silos.y[rows], weight, table.question(asked), asked
+        return self.plan.learners[place], X, self.silos.y[rows], weight, table.question(asked), asked
 
     def _keep(
         self,
@@ -305,7 +304,7 @@ class Cooperation:
             found = {
                 j: deficiency(experts[i], experts[j], teacher.owned & learns, student.askable)
                 for j, student in enumerate(self.tables)
-                if j != i and student.shares_columns(teacher)
+                if j != i and student.shares_columns(teacher) and not is_frozen(self.plan.learners[j].estimator)
             }
             lessons.append({j: rows for j, rows in found.items() if len(rows)})
         return lessons
@@ -384,17 +383,3 @@ class Cooperation:
 COLUMNS = (
     "teacher", "student", "source", "label", "probability_before", "probability_after", "distance", "round", "accepted",
 )  # fmt: skip
-
-
-def _fit_and_ask(
-    estimator: Any,
-    X: Any,
-    y: np.ndarray,
-    weight: np.ndarray | None,
-    questions: Any,
-    asked: np.ndarray,
-    codes: np.ndarray,
-    classes: np.ndarray,
-) -> tuple[Any, Answers]:
-    model = fit_learner(estimator, X, y, weight, classes)
-    return model, answer(model, questions, asked, codes, classes)

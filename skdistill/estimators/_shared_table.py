@@ -133,15 +133,21 @@ class LearnerTable:
                 f"generator must return the {len(self.columns)} columns of learner {self.name!r}, got "
                 f"{table.shape[1]}. Return rows like those asked about."
             )
-        values = np.empty(table.shape, dtype=np.float64)
-        for place, column in enumerate(form.columns(table)):
-            missing = form.missing(column)
-            is_category = self.schema.is_category[place]
-            values[:, place] = self._codes(place, form, column) if is_category else form.to_float(column)
-            values[missing, place] = np.nan
+        blocks = form.read_numbers(table)
+        values, is_category = blocks.values, self.schema.is_category
+        others = [j for j in range(table.shape[1]) if is_category[j] or j not in blocks.pieces]
+        for place, column in zip(others, form.columns(table, others), strict=True):
+            values[:, place] = self._codes(place, form, column) if is_category[place] else form.to_float(column)
+            values[form.missing(column), place] = np.nan
         return values
 
     def _codes(self, place: int, form: TableFormat, column: Any) -> np.ndarray:
+        if (short := form.distinct(column)) is not None:
+            rows, which = short
+            return self._codes_one_by_one(place, form, form.take(column, rows))[which]
+        return self._codes_one_by_one(place, form, column)
+
+    def _codes_one_by_one(self, place: int, form: TableFormat, column: Any) -> np.ndarray:
         prototype = self.form.to_list(self.schema.columns[place].prototype)
         known = {(type(value), value): code for code, value in enumerate(prototype)}
         missing = form.missing(column)

@@ -124,17 +124,28 @@ def make_rows(
     parts = []
     for strength in strengths:
         found = fitted.generate(X, labels, target_probability(before, strength, best))
-        after = np.asarray(found.probability, dtype=np.float64)
-        if num_samples(found.X) != len(source) or after.shape != (len(source),):
-            raise ValueError(
-                f"generator must return one row and one probability for each of the {len(source)} rows, got "
-                f"{num_samples(found.X)} rows and probabilities of shape {after.shape}. Return invalid rows too, with "
-                "valid=False."
-            )
-        distance = np.asarray(getattr(found, "proximity", np.full(len(source), np.nan)), dtype=np.float64)
-        usable = np.asarray(found.valid, dtype=bool) | (after > before)
-        parts.append(Made(found.X, source, before, after, distance, usable))
+        after, valid, distance = read_result(found, len(source))
+        parts.append(Made(found.X, source, before, after, distance, valid | (after > before)))
     return parts
+
+
+def read_result(found: Any, n_rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Read probability, valid and proximity, each of shape (n_rows,), from what a generator returned, and check it."""
+    absent = [name for name in ("X", "valid", "probability") if not hasattr(found, name)]
+    if absent:
+        raise TypeError(
+            f"generator.generate must return an object with X, valid and probability, got {type(found).__name__} "
+            f"without {absent}. Return a CounterfactualSet or a namespace with these."
+        )
+    after, valid = np.asarray(found.probability, dtype=np.float64), np.asarray(found.valid, dtype=bool)
+    distance = np.asarray(getattr(found, "proximity", np.full(n_rows, np.nan)), dtype=np.float64)
+    if num_samples(found.X) != n_rows or any(part.shape != (n_rows,) for part in (after, valid, distance)):
+        raise ValueError(
+            f"generator must return one row and one probability for each of the {n_rows} rows, got "
+            f"{num_samples(found.X)} rows and probability, valid and proximity of shapes {after.shape}, {valid.shape} "
+            f"and {distance.shape}. Return invalid rows too, with valid=False."
+        )
+    return after, valid, distance
 
 
 def told_of(model: Any, X: Any, labels: np.ndarray, classes: np.ndarray) -> np.ndarray:

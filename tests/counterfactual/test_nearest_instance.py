@@ -467,3 +467,54 @@ def test_no_warning_where_all_is_well():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert search(forest()).generate(X[:5], 1).valid.all()
+
+
+@pytest.mark.parametrize("kind", [sparse.coo_matrix, sparse.dia_matrix, sparse.bsr_matrix, sparse.coo_array])
+@pytest.mark.filterwarnings("ignore:Constructing a DIA matrix:scipy.sparse.SparseEfficiencyWarning")
+def test_sparse_tables_without_slices_are_welcome(kind):
+    model = DecisionTreeClassifier(max_depth=3).fit(sparse.csr_matrix(X), y)
+    found = search(model, kind(X)).generate(kind(X[:5]), 1)
+    assert found.valid.all()
+    assert type(found.X) is kind
+
+
+@pytest.mark.parametrize("order", [(0, 1), (0, 1, 2), (0, 2, 1), (2, 1, 0), (2, 0)])
+def test_arguments_in_another_order_are_told_the_right_one(order):
+    given = (X, y, forest())
+    with pytest.raises((TeacherError, ValueError), match=r"Call fit\(estimator, X, y\)"):
+        NearestInstanceCounterfactual().fit(*(given[place] for place in order))
+
+
+@pytest.mark.parametrize("threshold", ["high", [0.5, "x"], {"a": 1}])
+def test_a_threshold_that_is_no_number_is_refused(threshold):
+    with pytest.raises(ValueError, match=r"threshold should be a number in \(0, 1\]"):
+        search(forest()).generate(X[:2], 1, threshold)
+
+
+def test_labels_are_not_turned_into_strings():
+    names = np.array(["0", "1", "2"])[y]
+    with pytest.raises(ValueError, match=r"got 1\. Use the labels"):
+        search(forest(X, names), X, names).generate(X[:2], ["0", 1])
+
+
+@pytest.mark.needs("pandas")
+def test_columns_of_one_name_are_refused():
+    import pandas as pd
+
+    with pytest.raises(ValueError, match="columns of different names, got 'a' more than once"):
+        search(forest(), pd.DataFrame(X, columns=["a", "b", "a", "c"]))
+
+
+def test_a_model_that_writes_into_its_rows_changes_nothing_of_the_caller():
+    class Writing(Fixed):
+        def predict_proba(self, X):
+            answer = super().predict_proba(np.array(X))
+            X[:] = 0
+            return answer
+
+    model = Writing(lambda z: 0.1 + 0.8 * (z[:, 0] > 5.5)).fit(None, None)
+    rows, queries = X.copy(), X[:3].copy()
+    found = search(model, rows, (X[:, 0] > 5.5).astype(int)).generate(queries, 1)
+    assert found.valid.all()
+    np.testing.assert_array_equal(rows, X)
+    np.testing.assert_array_equal(queries, X[:3])

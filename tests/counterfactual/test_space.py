@@ -134,6 +134,8 @@ def test_frames_keep_their_dtypes_and_new_categories():
         ({"one_hot_groups": [[1]]}, "at least two numeric columns"),
         ({"one_hot_groups": [[1, 2]], "categorical_features": [1]}, "at least two numeric columns"),
         ({"one_hot_groups": [[0, 1], [1, 2]]}, "should not share columns"),
+        ({"one_hot_groups": [0, 1]}, "should be a list of lists of columns, got 0"),
+        ({"permitted_range": {1: 7}, "categorical_features": [1]}, "should list values of the reference rows"),
         ({"one_hot_groups": [[0, 9]]}, r"one_hot_groups\[0\] should hold"),
         ({"permitted_range": {9: (0, 1)}}, "keys of permitted_range should hold"),
         ({"permitted_range": {0: 3}}, r"should be a pair \(low, high\)"),
@@ -180,3 +182,58 @@ def test_frames_that_are_not_like_the_reference_rows_are_refused():
     assert column_positions(["b"], ["a", "b"], 2, "x").tolist() == [1]
     with pytest.raises(ValueError, match=r"x should name columns of X, got \['c'\]"):
         column_positions(["c"], ["a", "b"], 2, "x")
+
+
+@pytest.mark.needs("pandas")
+@pytest.mark.parametrize("dtypes", [["float64"] * 3, ["float32"] * 3, ["int64"] * 3, ["float64", "int8", "float32"]])
+@pytest.mark.parametrize("category", [False, True])
+def test_frames_read_in_blocks_are_what_columns_say(dtypes, category):
+    import pandas as pd
+
+    table = np.array([[3.0, 1, 2], [0, 4, 0], [7, 0, 5], [3, 1, 2]])
+    # Two columns of one name are two columns.
+    frame = pd.DataFrame({j: table[:, j].astype(dtype) for j, dtype in enumerate(dtypes)}).set_axis(
+        ["a", "b", "a"], axis=1
+    )
+    if category:
+        frame.insert(1, "c", pd.Categorical(["v", None, "u", "v"], ["u", "unused", "v"]))
+        frame.insert(0, "o", pd.Series([True, 1, "x", None], dtype=object))
+    before = frame.copy()
+    space = FeatureSpace(frame)
+    values, form = space.encode(frame)
+    np.testing.assert_array_equal(values, space.reference)
+    numbers = np.flatnonzero(~space.is_category)
+    np.testing.assert_array_equal(values[:, numbers], table)
+    back = form.decode(values)
+    pd.testing.assert_frame_equal(back, frame)
+    assert [type(v) for v in back.iloc[:, 0]] == [type(v) for v in frame.iloc[:, 0]]
+    # What is built shares no memory with what was read.
+    values[:] = 0
+    back.iloc[:, numbers] = 1
+    pd.testing.assert_frame_equal(frame, before)
+    assert space.reference[0, numbers].tolist() == [3, 1, 2]
+
+
+@pytest.mark.needs("pandas")
+def test_whole_numbers_that_overflow_the_queries_dtype_widen_it():
+    import pandas as pd
+
+    space = FeatureSpace(pd.DataFrame({"i": [0, 1000]}))
+    _, form = space.encode(pd.DataFrame({"i": np.array([5], dtype=np.int8)}))
+    assert form.decode(np.array([[1000.0]]))["i"].tolist() == [1000]
+    small = FeatureSpace(pd.DataFrame({"i": [0, 100]}))
+    _, form = small.encode(pd.DataFrame({"i": np.array([5], dtype=np.int8)}))
+    assert form.decode(np.array([[100.0]]))["i"].dtype == np.int8
+
+
+@pytest.mark.needs("pandas")
+def test_booleans_make_a_one_hot_group():
+    import pandas as pd
+
+    frame = pd.get_dummies(pd.DataFrame({"x": [0.5, 1.0, 2.0], "c": ["u", "v", "w"]}))
+    space = FeatureSpace(frame, one_hot_groups=[["c_u", "c_v", "c_w"]])
+    assert [unit.tolist() for unit in space.units] == [[0], [1, 2, 3]]
+    array = FeatureSpace(frame.iloc[:, 1:].to_numpy(dtype=bool), one_hot_groups=[[0, 1, 2]])
+    assert array.n_units == 1
+    with pytest.raises(ValueError, match="two numeric columns, or two of booleans"):
+        FeatureSpace(frame.assign(x=["p", "q", "r"]), one_hot_groups=[["x", "c_u"]])
