@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from skdistill.estimators import DistilledClassifier, DistilledRegressor
+    from skdistill.estimators import DistilledClassifier, DistilledRegressor, RIDStudent
     from skdistill.fidelity import FidelityReport
     from skdistill.information import PIDEstimator, decompose, distilled_information
 
@@ -15,6 +15,7 @@ __all__ = [
     "DistilledRegressor",
     "FidelityReport",
     "PIDEstimator",
+    "RIDStudent",
     "__version__",
     "decompose",
     "distilled_information",
@@ -26,6 +27,7 @@ _HOMES = {
     "DistilledRegressor": "skdistill.estimators",
     "FidelityReport": "skdistill.fidelity",
     "PIDEstimator": "skdistill.information",
+    "RIDStudent": "skdistill.estimators",
     "decompose": "skdistill.information",
     "distilled_information": "skdistill.information",
 }

@@ -2,5 +2,6 @@
 
 from skdistill.estimators._classifier import DistilledClassifier
 from skdistill.estimators._regressor import DistilledRegressor
+from skdistill.estimators._rid import RIDStudent
 
-__all__ = ["DistilledClassifier", "DistilledRegressor"]
+__all__ = ["DistilledClassifier", "DistilledRegressor", "RIDStudent"]
