@@ -4,7 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from skdistill.estimators import CooperativeDistillation, DistilledClassifier, DistilledRegressor, TransferDisplay
+    from skdistill.estimators import (
+        CooperativeDistillation,
+        DistilledClassifier,
+        DistilledRegressor,
+        RIDStudent,
+        TransferDisplay,
+    )
     from skdistill.fidelity import FidelityReport
     from skdistill.information import PIDEstimator, decompose, distilled_information
 
@@ -16,6 +22,7 @@ __all__ = [
     "DistilledRegressor",
     "FidelityReport",
     "PIDEstimator",
+    "RIDStudent",
     "TransferDisplay",
     "__version__",
     "decompose",
@@ -29,6 +36,7 @@ _HOMES = {
     "DistilledRegressor": "skdistill.estimators",
     "FidelityReport": "skdistill.fidelity",
     "PIDEstimator": "skdistill.information",
+    "RIDStudent": "skdistill.estimators",
     "TransferDisplay": "skdistill.estimators",
     "decompose": "skdistill.information",
     "distilled_information": "skdistill.information",

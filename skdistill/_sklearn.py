@@ -1,4 +1,6 @@
-"""The only module that imports private scikit-learn names."""
+"""The only module that imports or reads private scikit-learn names."""
+
+from typing import Any
 
 from sklearn.base import _fit_context as fit_context
 from sklearn.model_selection._search import BaseSearchCV
@@ -45,6 +47,7 @@ __all__ = [
     "check_n_features",
     "check_sample_weight",
     "fit_context",
+    "fitted_gamma",
     "num_features",
     "num_samples",
     "raise_for_params",
@@ -52,3 +55,8 @@ __all__ = [
     "safe_indexing",
     "validate_params",
 ]
+
+
+def fitted_gamma(machine: Any) -> float:
+    """Return the gamma of a fitted support vector machine, which under gamma="scale" depends on its training rows."""
+    return float(machine._gamma)

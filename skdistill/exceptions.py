@@ -1,6 +1,7 @@
 """Errors and warnings of skdistill; each is also a standard one."""
 
 __all__ = [
+    "ConstantRepresentationError",
     "ConvergenceError",
     "DistillationDeclinedWarning",
     "InvalidResponseError",
@@ -22,6 +23,10 @@ class InvalidResponseError(TeacherError):
 
 class StudentRouteError(TypeError, ValueError):
     """The student cannot learn soft targets by the route that was asked for."""
+
+
+class ConstantRepresentationError(ValueError):
+    """What a model sees inside is the same for all rows, so nothing can be learnt from it."""
 
 
 class SampledRowsError(ValueError):

@@ -3,6 +3,7 @@
 from skdistill.estimators._classifier import DistilledClassifier
 from skdistill.estimators._cooperative import CooperativeDistillation
 from skdistill.estimators._regressor import DistilledRegressor
+from skdistill.estimators._rid import RIDStudent
 from skdistill.estimators._transfer_display import TransferDisplay
 from skdistill.estimators._virtual import VirtualInstances
 
@@ -10,6 +11,7 @@ __all__ = [
     "CooperativeDistillation",
     "DistilledClassifier",
     "DistilledRegressor",
+    "RIDStudent",
     "TransferDisplay",
     "VirtualInstances",
 ]

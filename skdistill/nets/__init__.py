@@ -14,16 +14,31 @@ from skdistill.nets._recognise import is_classifier_net, is_regressor_net
 from skdistill.nets._student import SkorchStrategy, net_fit_regressor
 
 if TYPE_CHECKING:
+    from skdistill.nets._layers import LayerRepresentation
     from skdistill.nets._losses import SoftTargetLoss, hinton_loss, soft_cross_entropy
+    from skdistill.nets._redundant import (
+        answer_loss,
+        channel_errors,
+        optimal_scale,
+        rid_filter_loss,
+        rid_transfer_loss,
+        ted_loss,
+        vid_loss,
+    )
+    from skdistill.nets._small_net import SmallNet
     from skdistill.nets._teacher import TorchTeacher
 
 __all__ = [
     "HeldNetClassifier",
     "HeldNetRegressor",
+    "LayerRepresentation",
     "SkorchStrategy",
+    "SmallNet",
     "SoftTargetLoss",
     "TorchTeacher",
     "adapt_teacher",
+    "answer_loss",
+    "channel_errors",
     "hinton_loss",
     "is_classifier_net",
     "is_regressor_net",
@@ -31,14 +46,28 @@ __all__ = [
     "net_predict",
     "net_predict_proba",
     "net_predict_values",
+    "optimal_scale",
+    "rid_filter_loss",
+    "rid_transfer_loss",
     "soft_cross_entropy",
+    "ted_loss",
+    "vid_loss",
 ]
 
 LAZY = {
+    "LayerRepresentation": "skdistill.nets._layers",
+    "SmallNet": "skdistill.nets._small_net",
     "SoftTargetLoss": "skdistill.nets._losses",
     "TorchTeacher": "skdistill.nets._teacher",
+    "answer_loss": "skdistill.nets._redundant",
+    "channel_errors": "skdistill.nets._redundant",
     "hinton_loss": "skdistill.nets._losses",
+    "optimal_scale": "skdistill.nets._redundant",
+    "rid_filter_loss": "skdistill.nets._redundant",
+    "rid_transfer_loss": "skdistill.nets._redundant",
     "soft_cross_entropy": "skdistill.nets._losses",
+    "ted_loss": "skdistill.nets._redundant",
+    "vid_loss": "skdistill.nets._redundant",
 }
 
 

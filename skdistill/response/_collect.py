@@ -148,7 +148,7 @@ def check_frozen_fitted(teacher: FrozenEstimator) -> None:
     except NotFittedError as error:
         raise NotFittedError(
             f"The frozen teacher {type(teacher.estimator).__name__} is not fitted. Fit it before freezing it, or hand "
-            "over the bare estimator, which is then fitted out of fold."
+            "over the bare estimator, which is then fitted."
         ) from error
 
 

@@ -1,0 +1,394 @@
+"""What accompanies a student's training: filters, the schedule of their own training, and the transfer's loss."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from skdistill.exceptions import ConvergenceError
+from skdistill.nets._filters import SCALE_FLOOR, FilterPair
+from skdistill.nets._redundant import (
+    answer_loss,
+    label_loss,
+    optimal_scale,
+    rid_filter_loss,
+    rid_transfer_loss,
+    ted_loss,
+    vid_loss,
+)
+from skdistill.nets._task_filter import fit_task_filter
+
+__all__ = ["Guide", "Recipe"]
+
+FILTER_BATCH = 256
+FILTER_LR = 1e-2
+MAX_CHANNELS = 32
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is matched, how strongly, and when.
+
+    Parameters
+    ----------
+    method : {"rid", "vid", "ted", "none"}
+        What is matched.
+    task_weight : float
+        Weight of the label's loss.
+    transfer_weight : float
+        Weight of the transfer's loss; 0 leaves it out.
+    warmup_epochs : int
+        Epochs that filters are trained on labels alone, before the student.
+    cycle_epochs : int
+        Length q of a cycle.
+    filter_fraction : float
+        Share r of a cycle in which the teacher's filter is trained.
+    n_channels : int or None
+        Number of channels; None means the number of classes for a filter that stays as the labels made it, else the
+        width of the representation, at most 32.
+    match : {"output", "hidden", "both"}
+        Where RID matches the student.
+    seed : int
+        Seed of the filters.
+    n_answers : int, default=0
+        How many last columns of each of the teacher's representations are its answers for the classes.
+    """
+
+    method: Literal["rid", "vid", "ted", "none"]
+    task_weight: float
+    transfer_weight: float
+    warmup_epochs: int
+    cycle_epochs: int
+    filter_fraction: float
+    n_channels: int | None
+    match: Literal["output", "hidden", "both"]
+    seed: int
+    n_answers: int = 0
+
+    @property
+    def transfers(self) -> bool:
+        """Whether anything is matched."""
+        return self.method != "none" and self.transfer_weight > 0
+
+    @property
+    def alternates(self) -> bool:
+        """Whether the teacher's filter is trained in cycles with the student."""
+        return self.method == "rid" and self.filter_fraction > 0
+
+    @property
+    def matches_output(self) -> bool:
+        """Whether the answers of the teacher's filter are taught to the student's output."""
+        return self.method == "rid" and self.match != "hidden"
+
+    @property
+    def matches_hidden(self) -> bool:
+        """Whether what filters let through is matched."""
+        return self.method != "rid" or self.match != "output"
+
+    @property
+    def filter_epochs(self) -> int:
+        """Epochs of a cycle in which the teacher's filter is trained; only RID has any."""
+        return max(1, round(self.filter_fraction * self.cycle_epochs)) if self.alternates else 0
+
+    @property
+    def student_epochs(self) -> int:
+        """Epochs of a cycle in which the student is trained."""
+        return max(1, self.cycle_epochs - self.filter_epochs)
+
+
+class Guide:
+    """Filters beside a student: they are trained before and between its epochs, and give it a loss in them.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What is matched, how strongly, and when.
+    sources : sequence of Tensor of shape (n_rows, width)
+        The teacher's representations of all rows, one per layer.
+    codes : Tensor of shape (n_rows,)
+        Labels as column numbers.
+    weight : Tensor of shape (n_rows,)
+        Weights of the rows, of mean one.
+    n_classes : int
+        Number of classes.
+    report : callable, default=None
+        Called with a line about each phase.
+
+    Attributes
+    ----------
+    pairs : ModuleList of FilterPair
+        The filters, one pair per layer.
+    history : list of dict
+        One entry per epoch: its number, its phase and its losses.
+    trusts : list of float
+        Factor of the transfer's weight for each layer.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        sources: Sequence[Tensor],
+        codes: Tensor,
+        weight: Tensor,
+        n_classes: int,
+        report: Callable[[str], None] | None = None,
+    ) -> None:
+        self.recipe = recipe
+        self.sources = list(sources)
+        self.codes = codes
+        # Equal weights are left out of every batch's loss.
+        self.weight = None if bool((weight == weight[0]).all()) else weight
+        self.n_classes = n_classes
+        self.report = report or (lambda line: None)
+        self.generator = torch.Generator().manual_seed(recipe.seed)
+        self.pairs = nn.ModuleList()
+        self.history: list[dict[str, Any]] = []
+        self.trusts: list[float] = []
+        self.targets: list[Tensor] = []
+        self.answers: list[Tensor] = []
+        self.optimiser: torch.optim.Optimizer | None = None
+        self.student_epoch = 0
+        self._transferred: list[Tensor] = []
+
+    @property
+    def teacher_filters(self) -> list[nn.Module]:
+        """The filters f_t of the layers; none for "vid"."""
+        return [pair.teacher for pair in self.pairs if pair.teacher is not None]
+
+    @property
+    def student_filters(self) -> list[nn.Module]:
+        """The filters f_s of the layers; none where nothing is matched behind them."""
+        return [pair.student for pair in self.pairs] if self.recipe.matches_hidden else []
+
+    @property
+    def scales(self) -> list[np.ndarray]:
+        """The scales sigma of the layers; none where there are no filters of the student, and for "ted"."""
+        if not self.recipe.matches_hidden or self.recipe.method == "ted":
+            return []
+        return [pair.scale.detach().cpu().double().numpy() for pair in self.pairs]
+
+    def start(self, widths: Sequence[int]) -> None:
+        """Make the filters for a student whose layers have these widths.
+
+        Parameters
+        ----------
+        widths : sequence of int
+            One width per layer.
+        """
+        filtered = self.recipe.method != "vid"
+        for T, width in zip(self.sources, widths, strict=True):
+            n_channels = self._n_channels(T.shape[1]) if filtered else T.shape[1]
+            pair = FilterPair(T.shape[1], width, n_channels, self.n_classes, filter_teacher=filtered)
+            self.pairs.append(pair.to(T))
+        self.trusts = [1.0] * len(self.pairs)
+        if self.recipe.matches_hidden:
+            self.optimiser = torch.optim.Adam(self._student_params(), lr=FILTER_LR)
+
+    def before_epoch(self, rows: Tensor, see: Callable[[], list[Tensor]]) -> None:
+        """Train filters where the schedule says so, before an epoch of the student.
+
+        Parameters
+        ----------
+        rows : Tensor of shape (n_train,)
+            Numbers of the rows that the student is trained on.
+        see : callable
+            Gives the student's representations of these rows.
+        """
+        if self.student_epoch == 0:
+            self._warm_up(rows, see)
+            self._start_scales(rows)
+        if self.student_epoch % self.recipe.student_epochs == 0:
+            if self.recipe.filter_epochs:
+                self._refine(rows, see())
+            self._fix_targets()
+        self.student_epoch += 1
+        self._transferred = []
+
+    def loss(self, task_loss: Tensor, logits: Tensor, seen: Sequence[Tensor], rows: Tensor) -> Tensor:
+        """Add the transfer's loss to the label's.
+
+        Parameters
+        ----------
+        task_loss : Tensor of shape ()
+            The student's own loss on a batch.
+        logits : Tensor of shape (n_batch, n_classes)
+            The student's logits.
+        seen : sequence of Tensor of shape (n_batch, width)
+            The student's representations.
+        rows : Tensor of shape (n_batch,)
+            Numbers of the rows.
+
+        Returns
+        -------
+        Tensor of shape ()
+            The loss to be minimised.
+        """
+        weight = None if self.weight is None else self.weight[rows]
+        total = task_loss if self.recipe.task_weight == 1.0 else self.recipe.task_weight * task_loss
+        if not self.pairs:
+            return total
+        transferred = torch.zeros_like(task_loss)
+        for number, trust in enumerate(self.trusts):
+            if trust > 0 and self.recipe.matches_hidden:
+                found = self._transfer(self.pairs[number], self.targets[number][rows], seen[number], weight)
+                transferred = transferred + trust * found
+            if trust > 0 and self.recipe.matches_output:
+                found = answer_loss(logits, self.answers[number][rows], weight=weight)
+                transferred = transferred + trust * found
+        self._transferred.append(transferred.detach())
+        return total + self.recipe.transfer_weight * transferred
+
+    def clear(self) -> None:
+        """Forget the gradients of the student's filters and of the scales."""
+        if self.optimiser is not None:
+            self.optimiser.zero_grad()
+
+    def step(self) -> None:
+        """Follow the gradients of the student's filters and of the scales."""
+        if self.optimiser is not None:
+            self.optimiser.step()
+
+    def after_epoch(self, epoch: int, losses: dict[str, float]) -> None:
+        """Write an epoch of the student down.
+
+        Parameters
+        ----------
+        epoch : int
+            Its number, from 1.
+        losses : dict of str to float
+            Its losses.
+        """
+        if self._transferred:
+            losses = {**losses, "transfer_loss": float(torch.stack(self._transferred).mean())}
+        self.history.append({"epoch": epoch, "phase": "student", **losses})
+
+    def _transfer(self, pair: FilterPair, target: Tensor, S: Tensor, weight: Tensor | None) -> Tensor:
+        answer = pair.student(S.to(target.dtype))
+        if self.recipe.method == "vid":
+            return vid_loss(target, answer, pair.log_scale, weight)
+        if self.recipe.method == "ted":
+            return ted_loss(target, answer, weight)
+        return rid_transfer_loss(target, answer, pair.scale, weight)
+
+    def _n_channels(self, width: int) -> int:
+        if self.recipe.method == "rid" and not self.recipe.alternates:
+            return min(self.n_classes, self.recipe.n_channels or self.n_classes)
+        return min(width, MAX_CHANNELS) if self.recipe.n_channels is None else self.recipe.n_channels
+
+    def _student_params(self) -> list[nn.Parameter]:
+        scales = [] if self.recipe.method == "ted" else [pair.log_scale for pair in self.pairs]
+        return [p for pair in self.pairs for p in pair.student.parameters()] + scales
+
+    def _teacher_params(self) -> list[nn.Parameter]:
+        return [p for pair in self.pairs for p in (*pair.teacher.parameters(), *pair.teacher_head.parameters())]
+
+    @torch.no_grad()
+    def _fix_targets(self) -> None:
+        self.targets = [pair.filtered_teacher(T) for pair, T in zip(self.pairs, self.sources, strict=True)]
+        if self.recipe.matches_output:
+            heads = [pair.teacher_head for pair in self.pairs]
+            self.answers = [head(target) for head, target in zip(heads, self.targets, strict=True)]
+
+    def _warm_up(self, rows: Tensor, see: Callable[[], list[Tensor]]) -> None:
+        if self.recipe.method == "vid":
+            return
+        if self.recipe.method == "rid" and not self.recipe.alternates:
+            self._fit_on_labels(rows)
+            return
+
+        def loss(number: int, batch: Tensor, seen: Sequence[Tensor]) -> Tensor:
+            pair = self.pairs[number]
+            T, codes, weight = self._batch(number, batch)
+            found = label_loss(pair.teacher_head(pair.teacher(T)), codes, weight)
+            if self.recipe.method == "ted":
+                found = found + label_loss(pair.student_head(pair.student(seen[number])), codes, weight)
+            return found
+
+        params = self._teacher_params()
+        if self.recipe.method == "ted":
+            params += [p for pair in self.pairs for p in (*pair.student.parameters(), *pair.student_head.parameters())]
+        seen = see() if self.recipe.method == "ted" else []
+        self._train("warmup", self.recipe.warmup_epochs, params, rows, seen, loss)
+
+    @torch.no_grad()
+    def _start_scales(self, rows: Tensor) -> None:
+        """Start the scales of RID where they are best for a student that knows nothing yet."""
+        if self.recipe.method == "rid" and self.recipe.matches_hidden:
+            for pair, T in zip(self.pairs, self.sources, strict=True):
+                error = pair.teacher(T[rows]).var(dim=0, correction=0)
+                pair.log_scale.copy_(optimal_scale(error).clamp(min=SCALE_FLOOR).log())
+
+    @torch.no_grad()
+    def _fit_on_labels(self, rows: Tensor) -> None:
+        """Fit the teacher's filters on labels alone, and trust them as far as they hold on other rows."""
+        for number, (pair, T) in enumerate(zip(self.pairs, self.sources, strict=True)):
+            weight = torch.ones_like(T[:, 0]) if self.weight is None else self.weight
+            found = fit_task_filter(
+                T[rows].cpu().double().numpy(),
+                self.codes[rows].cpu().numpy(),
+                weight[rows].cpu().double().numpy(),
+                self.n_classes,
+                pair.log_scale.numel(),
+                n_answers=self.recipe.n_answers,
+                random_state=self.recipe.seed,
+            )
+            filter_layer = pair.teacher.layers[0]
+            filter_layer.weight.copy_(torch.from_numpy(found.weight.T))
+            filter_layer.bias.copy_(torch.from_numpy(found.bias))
+            pair.teacher_head.weight.copy_(torch.from_numpy(found.head.T))
+            pair.teacher_head.bias.zero_()
+            self.trusts[number] = found.information
+            self.history.append({"phase": "warmup", "layer": number, "information": found.information})
+            self.report(f"filter {number}: tells {found.information:.0%} of the labels' entropy on held-out rows")
+
+    def _refine(self, rows: Tensor, seen: Sequence[Tensor]) -> None:
+        """Train the teacher's filters and heads on labels and on what the student's filters let through."""
+        with torch.no_grad():
+            filtered = [pair.student(S) for pair, S in zip(self.pairs, seen, strict=True)]
+
+        def loss(number: int, batch: Tensor, filtered: Sequence[Tensor]) -> Tensor:
+            pair = self.pairs[number]
+            T, codes, weight = self._batch(number, batch)
+            answer = pair.teacher(T)
+            return rid_filter_loss(
+                pair.teacher_head(answer), codes, answer, filtered[number], pair.scale.detach(), weight
+            )
+
+        self._train("filter", self.recipe.filter_epochs, self._teacher_params(), rows, filtered, loss)
+
+    def _batch(self, number: int, batch: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        weight = None if self.weight is None else self.weight[batch]
+        return self.sources[number][batch], self.codes[batch], weight
+
+    def _train(
+        self,
+        phase: str,
+        n_epochs: int,
+        params: Iterable[nn.Parameter],
+        rows: Tensor,
+        seen: Sequence[Tensor],
+        loss: Callable[[int, Tensor, Sequence[Tensor]], Tensor],
+    ) -> None:
+        """Train filters on fixed representations; `seen` and `rows` go together."""
+        optimiser = torch.optim.Adam(params, lr=FILTER_LR)
+        for epoch in range(1, n_epochs + 1):
+            total, count = 0.0, 0
+            for part in torch.randperm(len(rows), generator=self.generator).to(rows.device).split(FILTER_BATCH):
+                few = [S[part] for S in seen]
+                found = torch.stack([loss(number, rows[part], few) for number in range(len(self.pairs))]).sum()
+                optimiser.zero_grad()
+                found.backward()
+                optimiser.step()
+                total, count = total + float(found.detach()) * len(part), count + len(part)
+            self.history.append({"epoch": epoch, "phase": phase, "filter_loss": total / count})
+            if not torch.isfinite(torch.tensor(total)):
+                raise ConvergenceError(
+                    f"The loss of the filters must be finite, got {total / count} in epoch {epoch} of phase {phase!r}. "
+                    "Bring the teacher's representation to unit scale, for instance with a StandardScaler behind it, "
+                    "and see that it has no missing or infinite values."
+                )
+        if n_epochs:
+            self.report(f"{phase}: loss of the filters {self.history[-1]['filter_loss']:.4g} after {n_epochs} epochs")
