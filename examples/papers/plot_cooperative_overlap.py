@@ -177,5 +177,5 @@ for name in list(arms)[1:]:
 # The verdict
 # -----------
 # The slope answers the paper's question for this table: an interval that holds 0 shows no dependence on the overlap.
-# The other lines say whether it is the counterfactual that teaches, or the attention to the row. Three tables, with
-# more seeds, are in ``benchmarks/results/cooperative.md``.
+# The other lines say whether it is the counterfactual that teaches, or the attention to the row. Other tables, with
+# intervals, are in ``benchmarks/results/cooperative.md``.

@@ -27,7 +27,8 @@ class CounterfactualSet:
     Parameters
     ----------
     X : {ndarray, sparse matrix, pandas DataFrame, polars DataFrame} of shape (n_rows, n_features)
-        The counterfactuals, with the columns and dtypes of the rows asked about.
+        The counterfactuals, with the columns and dtypes of the rows asked about; categories have all levels of the
+        reference rows, and whole numbers become floats where reference rows have fractions.
     valid : ndarray of shape (n_rows,), bool
         Whether the model gives the target at least the threshold's probability and, where it did not favour the target
         before, favours it now.
