@@ -47,7 +47,8 @@ SIZES = (200, 1000)
 WEIGHTS = (0.03, 0.3, 3.0, 30.0, 300.0)
 METHODS: dict[str, dict[str, Any]] = {
     "plain": {"method": "none"},
-    "KD": {},
+    "KD": {"temperature": 1.0},
+    "KD, 4": {"temperature": 4.0},
     "VID": {"method": "vid"},
     "TED": {"method": "ted"},
     "RID, paper": {"match": "hidden", "filter_fraction": 0.25},
@@ -61,10 +62,9 @@ def teach(method: str, weight: float, teacher: Any, rows: Rows, seed: int) -> An
     """Fit one student; weights of KD are those of the teacher's term relative to the labels'."""
     n_classes = classes_of(rows)
     student, X, y = make_student(rows, n_classes), rows.X["student"], rows.y["student"].astype(np.int64)
-    if method == "KD":
-        model: Any = DistilledClassifier(
-            FrozenEstimator(teacher), student, alpha=weight / (1 + weight), random_state=seed
-        )
+    if method.startswith("KD"):
+        how = {"alpha": weight / (1 + weight), **METHODS[method]}
+        model: Any = DistilledClassifier(FrozenEstimator(teacher), student, random_state=seed, **how)
     else:
         how = {"transfer_weight": weight} if method != "plain" else {}
         model = RIDStudent(FrozenEstimator(teacher), student, random_state=seed, **METHODS[method], **how)
@@ -174,18 +174,16 @@ def throughput(lines: Lines, n_rows: int = 10_000, epochs: int = 6, rounds: int 
         how = {"warmup_epochs": 1, "cycle_epochs": 30, **METHODS[method]} if method != "plain" else METHODS[method]
         makers[method] = lambda student, how=how: RIDStudent(FrozenEstimator(teacher), student, random_state=0, **how)
 
-    def seconds(make: Callable[[Any], Any]) -> float:
-        spent = []
-        for student in net_of.values():
-            start = time.process_time()
-            make(student).fit(X, y)
-            spent.append(time.process_time() - start)
-        return (spent[1] - spent[0]) / epochs
+    def seconds(make: Callable[[Any], Any], student: Any) -> float:
+        start = time.process_time()
+        make(student).fit(X, y)
+        return time.process_time() - start
 
     # In turn, several times, since the machine's speed drifts; the least is what the work itself takes.
-    found = dict.fromkeys(makers, np.inf)
-    for _ in range(rounds):
-        found = {name: min(found[name], seconds(make)) for name, make in makers.items()}
+    least = {(name, n): np.inf for name in makers for n in net_of}
+    for _, (name, n) in product(range(rounds), least):
+        least[name, n] = min(least[name, n], seconds(makers[name], net_of[n]))
+    found = {name: (least[name, 2 + epochs] - least[name, 2]) / epochs for name in makers}
     for name, spent in found.items():
         cell = {"dataset": "throughput", "method": name, "seed": 0, "settings": {"n_rows": n_rows, "batch": 128}}
         lines.add({**cell, "seconds": spent, "rows_per_second": n_rows / spent, "ratio": spent / found["skorch"]})

@@ -28,6 +28,7 @@ NEAR = 1.0
 COLOURS = {
     "plain": "0.45",
     "KD": "tab:orange",
+    "KD, 4": "tab:olive",
     "VID": "tab:red",
     "TED": "tab:purple",
     "RID, paper": "tab:cyan",
@@ -237,13 +238,14 @@ def throughput_table(lines: Sequence[Line]) -> str:
 
 INTRODUCTION = """{tables} tables ({names}), {seeds} seeds, {cells} cells. In each, a teacher is fitted on up to 2,000
 rows of its own, and a student, a net of two hidden layers of 32 units, on {sizes} other rows with labels: plainly;
-distilled from the teacher's answers (KD, by `DistilledClassifier`); and by `RIDStudent`, methods `"vid"`, `"ted"` and
-`"rid"`, the last with the paper's settings (`match="hidden"`, `filter_fraction=0.25`) and with the defaults. Every
-method goes over the same weights of the transfer ({weights}; KD's alpha is w / (1 + w)), of which 300 validation rows
-choose; plain has none. An untrained net has its random weights, untrained trees have learned permuted labels. Nuisance
-is further columns, a share of all, which hold four clusters and noise, all independent of y; the teacher has learned to
-tell the clusters besides the classes, and its inside serves both. Its answers are those about the classes alone.
-Teacher and student see all columns. Intervals are over seeds, of means over tables, teachers and sizes."""
+distilled from the teacher's answers (KD, by `DistilledClassifier`, at temperatures 1 and 4); and by `RIDStudent`,
+methods `"vid"`, `"ted"` and `"rid"`, the last with the paper's settings (`match="hidden"`, `filter_fraction=0.25`) and
+with the defaults. Every method goes over the same weights of the transfer ({weights}; KD's alpha is w / (1 + w)), of
+which 300 validation rows choose; plain has none. An untrained net has its random weights, untrained trees have learned
+permuted labels. Nuisance is further columns, a share of all, which hold four clusters and noise, all independent of y;
+the teacher has learned to tell the clusters besides the classes, and its inside serves both. Its answers are those
+about the classes alone. Teacher and student see all columns. Intervals are over seeds, of means over tables, teachers
+and sizes."""
 CURVES = """Points over the plain student at each weight, mean over places and, in brackets, at the worst of them: what
 becomes of a weight that nobody has chosen."""
 PLANES = """In bits, on up to 2,000 test rows, between the teacher's representation and the student's last hidden layer,
@@ -370,7 +372,7 @@ def _picture(found: dict[str, Grid], folder: Path) -> None:
     draw_curves([axes[k] for k in "abc"], found)
     draw_sweep(axes["s"], found)
     draw_plane(axes["p"], found)
-    fig.legend(*axes["a"].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False)
+    fig.legend(*axes["a"].get_legend_handles_labels(), loc="outside lower center", ncols=7, frameon=False)
     fig.savefig(folder / "rid.png", dpi=110)
     plt.close(fig)
 

@@ -4,6 +4,7 @@ import argparse
 
 from benchmarks import (
     calibration,
+    cooperative,
     cost,
     counterfactual,
     fidelity,
@@ -11,6 +12,7 @@ from benchmarks import (
     information,
     information_bias,
     quality,
+    rid,
     situations,
     which_teacher,
 )
@@ -27,6 +29,8 @@ BENCHMARKS = {
     "information": information,
     "information_bias": information_bias,
     "counterfactual": counterfactual,
+    "cooperative": cooperative,
+    "rid": rid,
 }
 
 

@@ -14,7 +14,7 @@ from skdistill.response import ask
 __all__ = ["InsideAndAnswers", "look_inside"]
 
 # A forest's vote of 0 says no more than that none of its trees voted so.
-ANSWER_FLOOR = 1e-3
+ANSWER_FLOOR = 1e-6
 
 
 class InsideAndAnswers(TransformerMixin, BaseEstimator):

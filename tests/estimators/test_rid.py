@@ -213,7 +213,7 @@ def test_answers_stand_beside_the_inside_of_a_frozen_filter():
     width = papers.representation_[0].width_
     both = default.representation_[0].transform(Z)
     assert both.shape == (150, width + 3)
-    logs = np.log(np.maximum(default.teacher_.predict_proba(Z), 1e-3))
+    logs = np.log(np.maximum(default.teacher_.predict_proba(Z), 1e-6))
     np.testing.assert_allclose(both[:, width:], logs - logs.mean(axis=1, keepdims=True), atol=1e-12)
     # They reach the filter with a single weight.
     weights = default.teacher_filter_[0].layers[0].weight.detach().numpy()[:, width:]

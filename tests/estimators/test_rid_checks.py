@@ -30,24 +30,24 @@ OURS = {
 
 # The others speak of alpha, of synthetic rows or of n_jobs.
 APPLYING = (
-    "constructor_only_stores",
-    "leaves_the_callers_objects",
-    "predictions",
-    "learns",
-    "is_seeded",
-    "does_not_touch_the_global_generator",
-    "pickles",
-    "clones_are_unfitted",
-    "writes_to_the_error_stream_alone",
-    "weights_of_zero_are_absent_rows",
-    "teacher_is_fitted_on_all_rows",
+    "distiller_constructor_only_stores",
+    "distiller_leaves_the_callers_objects",
+    "distiller_predictions",
+    "distiller_learns",
+    "distiller_is_seeded",
+    "distiller_does_not_touch_the_global_generator",
+    "distiller_pickles",
+    "distiller_clones_are_unfitted",
+    "distiller_writes_to_the_error_stream_alone",
+    "distiller_weights_of_zero_are_absent_rows",
+    "distilled_teacher_is_fitted_on_all_rows",
 )
 
 
 @pytest.mark.parametrize("check", APPLYING)
 @pytest.mark.parametrize("name", OURS)
 def test_our_checks(name, check):
-    getattr(distiller_checks, f"check_distiller_{check}")(OURS[name])
+    getattr(distiller_checks, f"check_{check}")(OURS[name])
 
 
 @pytest.mark.parametrize("name", OURS)
