@@ -43,9 +43,9 @@ LEFT_OUT = {
     "check_distiller_refit_forgets",
     "check_distiller_pickles",
     "check_distiller_n_jobs",
-    "check_distiller_without_teacher_is_the_plain_student",
-    "check_distiller_teacher_is_fitted_on_all_rows",
-    "check_distiller_frozen_teacher",
+    "check_distilled_without_teacher_is_the_plain_student",
+    "check_distilled_teacher_is_fitted_on_all_rows",
+    "check_distilled_frozen_teacher",
 }
 
 
