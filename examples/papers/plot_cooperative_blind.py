@@ -249,6 +249,7 @@ plt.show()
 # -----------
 # Whatever is taught, most of what a learner lacks for want of a class can be made up for: cooperation itself brings the
 # gain that the paper reports. Whether it takes a *counterfactual* is what the lines say that are marked as not told
-# apart: there the row itself teaches as much, and what speaks for the counterfactual is that the row stays where it is.
+# apart: there the row itself teaches as much, and what speaks for the counterfactual is that the row stays where it is,
+# unless its teacher was certain of it already, as trees are.
 # In quick mode this page has three seeds and one round, which tell little apart. Further tables and mixtures of
 # learners, with verdicts that are corrected for their number, are in ``benchmarks/results/cooperative.md``.
