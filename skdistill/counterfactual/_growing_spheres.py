@@ -115,7 +115,7 @@ class GrowingSpheresCounterfactual(BaseCounterfactual):
         Its classes.
     n_features_in_ : int
         Number of columns of the reference rows.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, where they are strings.
 
     See Also
