@@ -5,6 +5,7 @@ moves the others between batches; scikit-learn's checks of just that are expecte
 """
 
 import pytest
+import torch
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import estimator_checks_generator
@@ -25,7 +26,9 @@ STUDENTS = {
     "defaults": RIDStudent(LogisticRegression()),
     "paper": RIDStudent(
         RandomForestClassifier(5),
-        classifier(callbacks=[SizeByData()], max_epochs=15, lr=0.5, train_split=None, batch_size=32),
+        classifier(
+            optimizer=torch.optim.SGD, callbacks=[SizeByData()], max_epochs=15, lr=0.5, train_split=None, batch_size=32
+        ),
         match="hidden",
         warmup_epochs=2,
         filter_fraction=0.25,
