@@ -25,7 +25,8 @@ a bad one?
 # And the ways to learn from them, all with the same student and rows:
 #
 # - *plain*: labels alone;
-# - *KD*: the teacher's answers, whose share is ``alpha = w / (1 + w)`` for the weight w;
+# - *KD* and *KD, 4*: the teacher's answers, as they are and at temperature 4; their share is ``w / (1 + w)`` for
+#   the weight w;
 # - *VID*: the teacher's layer, by a Gaussian with learnt variances;
 # - *TED*: both layers behind filters that were trained on the task;
 # - *RID, paper*: filters as in the paper, matched at the layer, in cycles of two phases;
@@ -68,7 +69,8 @@ if quick:
 n_clusters = 4
 methods = {
     "plain": {"method": "none"},
-    "KD": None,
+    "KD": {"temperature": 1.0},
+    "KD, 4": {"temperature": 4.0},
     "VID": {"method": "vid"},
     "TED": {"method": "ted"},
     "RID, paper": {"match": "hidden", "filter_fraction": 0.25},
@@ -147,8 +149,9 @@ def rows_and_teacher(kind, share, seed):
 def taught(method, weight, teacher, X, y, seed):
     """Fit a student, from the same weights for every method but KD, whose estimator draws its own."""
     student = net(X.shape[1], n_kinds, 32, n_epochs, 100, 0.005)
-    if method == "KD":
-        model = DistilledClassifier(teacher, student, alpha=weight / (1 + weight), random_state=seed).fit(X, y)
+    if method.startswith("KD"):
+        alpha = weight / (1 + weight)
+        model = DistilledClassifier(teacher, student, alpha=alpha, random_state=seed, **methods[method]).fit(X, y)
         return model, model.student_
     model = RIDStudent(teacher, student, transfer_weight=weight, random_state=seed, **methods[method]).fit(X, y)
     return model, model.net_
@@ -219,8 +222,8 @@ for method in list(methods)[1:]:
 # weight, with its interval as a band. A method that is safe stays near 0 under the untrained teacher, however far the
 # weight is turned up. Below -6 points the lines leave the picture.
 
-colors = dict(zip(methods, ("0.45", "#e69f00", "#cc79a7", "#56b4e9", "#009e73", "#000000"), strict=True))
-markers = dict(zip(methods, "os^vDP", strict=True))
+colors = dict(zip(methods, ("0.45", "#e69f00", "#d55e00", "#cc79a7", "#56b4e9", "#009e73", "#000000"), strict=True))
+markers = dict(zip(methods, "oshv^DP", strict=True))
 fig, axes = plt.subplots(1, 3, figsize=(11, 4.0), sharey=True, layout="constrained")
 for ax, place in zip(axes, shown, strict=True):
     for method in list(methods)[1:]:
@@ -291,7 +294,7 @@ for number, method in enumerate(methods):
     )
     if method != "plain":
         mean, half = np.array([interval(gain(place, method)) for place in sweep]).T
-        moved = np.array(places) + 1.2 * (number - 3)
+        moved = np.array(places) + 1.0 * (number - 3.5)
         style = {"color": colors[method], "marker": markers[method], "ms": 5, "lw": 1.2, "capsize": 2}
         axes[1].errorbar(moved, mean, yerr=half, **style)
 axes[0].set_ylabel("accuracy")

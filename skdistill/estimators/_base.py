@@ -1,6 +1,5 @@
 """What distilled classifiers and regressors share: check, ask the teacher, choose its weight, teach the student."""
 
-import sys
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -9,18 +8,15 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.utils import Bunch, Tags, check_random_state
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.validation import check_is_fitted, check_memory
+from sklearn.utils.validation import check_memory
 
 from skdistill._sklearn import (
     HasMethods,
     Interval,
-    InvalidParameterError,
     StrOptions,
-    check_feature_names,
-    check_n_features,
     num_samples,
     raise_for_params,
     routing_enabled,
@@ -36,6 +32,7 @@ from skdistill._validation import (
     stack_rows,
 )
 from skdistill.estimators._alpha import AlphaChoice, Trial, run_trials
+from skdistill.estimators._holder import StudentHolder
 from skdistill.estimators._inputs import (
     Labelled,
     Splits,
@@ -69,7 +66,6 @@ COMMON_CONSTRAINTS: dict[str, list[Any]] = {
     "verbose": ["verbose"],
 }
 
-# scikit-learn's own message says what was expected and what came.
 WAYS_OUT = {
     "temperature": "Use 1.0 for the teacher's own probabilities and a value above 1 for softer ones.",
     "alpha": "Use 1.0 for the teacher alone, 0.0 for the labels alone, and 'auto' to have it chosen out of fold.",
@@ -97,10 +93,11 @@ class Plan:
     sampler_seed: int
 
 
-class BaseDistilled(ABC, BaseEstimator):
+class BaseDistilled(ABC, StudentHolder):
     """The common `fit` of the distilled estimators."""
 
     _task: ClassVar[Task]
+    _ways_out: ClassVar[dict[str, str]] = WAYS_OUT
 
     @abstractmethod
     def _check_targets(self, y: Any) -> np.ndarray:
@@ -171,13 +168,6 @@ class BaseDistilled(ABC, BaseEstimator):
         taken = X_teacher is not None or handles_missing(self.teacher)
         self._refuses_missing = not taken and handles_missing(self.student)
         self.student_ = self._teach(clone(plan.student), lesson, self.alpha_, plan.strategy_seed)
-
-    def _validate_params(self) -> None:
-        try:
-            super()._validate_params()
-        except InvalidParameterError as error:
-            hint = next((hint for name, hint in WAYS_OUT.items() if f"'{name}'" in str(error)), None)
-            raise InvalidParameterError(str(error) if hint is None else f"{error} {hint}") from None
 
     def _plan(self, rows: Labelled, routed: Bunch) -> Plan:
         rng = None if self.random_state is None else check_random_state(self.random_state)
@@ -336,29 +326,13 @@ class BaseDistilled(ABC, BaseEstimator):
         tags.input_tags.positive_only = any(t.input_tags.positive_only for t in inner)
         return tags
 
-    def __sklearn_is_fitted__(self) -> bool:
-        """Say whether there is a fitted student."""
-        return hasattr(self, "student_")
-
     def _check_fitted_and(self, X: Any) -> None:
-        if not hasattr(self, "student_"):
-            check_is_fitted(self)
-        check_feature_names(self, X, reset=False)
-        if len(getattr(X, "shape", (0, 0))) == 1:
-            raise ValueError(
-                f"X must be a table of rows, got a single dimension of length {len(X)}. Reshape your data with "
-                "X.reshape(1, -1) for one row or X.reshape(-1, 1) for one column."
-            )
-        check_n_features(self, X, reset=False)
+        super()._check_fitted_and(X)
         if self._refuses_missing and (has_missing(X) or has_infinity(X)):
             raise ValueError(
                 f"Input X contains NaN or infinity, which the teacher {type(self.teacher).__name__} cannot handle, so "
                 "that the student never saw any. Impute the rows as in fit, or distil a teacher that takes them."
             )
-
-    def _say(self, message: str) -> None:
-        if self.verbose:
-            sys.stderr.write(f"[{type(self).__name__}] {message}\n")
 
 
 def _sampled_from(X: Any, weight: np.ndarray, seed: int) -> Any:

@@ -1,34 +1,44 @@
 """Distillation of what a teacher sees into a net, and of that only what is about the task."""
 
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
 from skdistill._sklearn import Interval, StrOptions, fit_context
 from skdistill._validation import seed_inner
-from skdistill.estimators._inputs import Labelled, check_estimators, check_rows, teacher_fit_params
+from skdistill.estimators._holder import all_or_nothing
+from skdistill.estimators._inputs import Labelled, check_estimators, check_rows
 from skdistill.estimators._rid_base import BaseTaughtNet
-from skdistill.estimators._rid_inputs import check_classes, check_labels, layer_pairs, refuse_gaps, student_steps
-from skdistill.estimators._rid_inside import look_inside
-from skdistill.nets import HeldNetClassifier, adapt_teacher
+from skdistill.estimators._rid_inputs import (
+    LayerPairs,
+    check_classes,
+    check_labels,
+    check_table,
+    check_teacher,
+    hold,
+    layer_pairs,
+    own_fit_params,
+    refuse_other_classes,
+    refuse_untaught,
+    rows_for_net,
+    seeds_of_net,
+    student_steps,
+    warn_of_no_hidden_layer,
+    with_net,
+)
+from skdistill.estimators._rid_inside import answers_out_of_fold, look_inside, only_answers
+from skdistill.nets import adapt_teacher
 from skdistill.nets._predict import as_matrix
 from skdistill.nets._require import require_torch
-from skdistill.response._collect import check_frozen_fitted, fit_teacher, is_frozen
+from skdistill.response._collect import fit_teacher, is_frozen
 
 __all__ = ["RIDStudent"]
 
 SEED_LIMIT = np.iinfo(np.int32).max
-WAYS_OUT = {
-    "method": "Use 'rid' for what is about the task, 'vid' for all that the teacher sees, 'none' for the labels alone.",
-    "transfer_weight": "Use 0 for the plain student, and 1 for a transfer as heavy as the labels.",
-    "task_weight": "Use 1 and lower transfer_weight for a lighter transfer.",
-    "filter_fraction": "Use 0.0 for a teacher's filter that stays as the labels made it, and 0.25 as the paper does.",
-    "match": "Use 'output' to teach the student the answers of the teacher's filter, and 'hidden' as the paper does.",
-}
 
 
 class RIDStudent(BaseTaughtNet):
@@ -39,18 +49,22 @@ class RIDStudent(BaseTaughtNet):
     regard to the task, is not asked of it. In the paper a second filter f_s brings S into the same channels, and
     f_t and the student take turns at lowering the squared difference. By default f_t is fitted once, on labels alone,
     and teaches the student's output: what the teacher knows of y, as sure as it may be on rows it was not fitted on.
-    The transfer is weighed by the share of the labels' entropy that f_t tells of such rows, so that a teacher that
-    tells nothing leaves the student alone.
+    The transfer is weighed by what the teacher tells beyond the student's own columns, so that a teacher that has
+    nothing to give leaves the student alone.
 
     Parameters
     ----------
     teacher : estimator
-        Any classifier; a clone is fitted. A fitted one is handed over as ``FrozenEstimator(teacher)``.
+        Any classifier; a clone is fitted. A fitted one is handed over as ``FrozenEstimator(teacher)``. One that is
+        fitted here knows the labels of the rows that it is asked about. By default it is therefore fitted five times
+        more, and the student learns only what it answers about rows it was not fitted on.
     student : skorch.NeuralNetClassifier, subclass of torch.nn.Module, Pipeline or None, default=None
         What is taught: a net, whose parameters are reached as ``student__lr`` and so on; the class of a module, which
         Adam trains for 100 epochs; a pipeline that ends in a net; or None, for standardised columns and
         `skdistill.nets.SmallNet`, two hidden layers of 64 units. The constructor of a class gets the number of columns
-        as `n_features` or `in_features`, and that of classes as `n_classes` or `out_features`, if it has them.
+        as `n_features` or `in_features`, and that of classes as `n_classes` or `out_features`, if it has them. A module
+        may compute in lower precision (``torch.autocast`` in its `forward`); losses are in single precision at least.
+        A binary net predicts the likelier class, whatever its `threshold`.
     method : {"rid", "vid", "ted", "none"}, default="rid"
         What is matched: filtered representations with a scale for each channel (redundant information distillation),
         the teacher's own representation by a Gaussian with learnt variances (variational information distillation),
@@ -59,7 +73,8 @@ class RIDStudent(BaseTaughtNet):
         What is taken of the teacher: "auto" for the inside of whatever model it is, "layers", "leaves", "kernel",
         "logits" or "log_proba", or a representation of `skdistill.representation`. With "auto", a filter that stays as
         the labels made it sees the teacher's log-probabilities beside its inside: with a single weight if the output is
-        matched and the teacher's classes are among those of y, else as further coordinates.
+        matched and the teacher's classes are among those of y, else as further coordinates. Where its inside is the
+        same for all rows, "auto" takes its answers alone; where its answers cannot be read, its inside alone.
     layers : str or list of str and pairs, default=None
         Layers to match, of a teacher that is a net. A name is a layer of the teacher, a pair one of the teacher and one
         of the student; None stands for what the last linear layer gets. A student's layer by itself is
@@ -72,7 +87,7 @@ class RIDStudent(BaseTaughtNet):
         Weight of the labels' loss.
     transfer_weight : float, default=3.0
         Weight of the transfer's loss, which is a mean over rows, a mean over channels, and a sum over layers. With 0
-        the student is to the bit the plain net of the same seed.
+        the student is to the bit the plain net of the same seed, and the teacher is fitted but not looked into.
     warmup_epochs : int, default=30
         Epochs of the filters on labels alone, before the student, where filters are trained by epochs: for "ted", and
         for "rid" with a `filter_fraction` above 0.
@@ -82,11 +97,12 @@ class RIDStudent(BaseTaughtNet):
         Share of a cycle in which the teacher's filter is trained on, on labels and towards the student. With 0 it is
         fitted once, on labels alone and before any match, by a logistic regression whose penalty is cross-validated.
         Its answers are brought to the temperature at which they are as sure as they may be on held-out rows, and the
-        transfer's weight is multiplied by the share of the labels' entropy that they tell there.
+        transfer's weight is multiplied by the trust in the teacher.
         Epochs of filters come beside the student's, which `max_epochs` of the net counts.
     match : {"output", "hidden", "both"}, default="output"
         Where "rid" matches the student: at its output, which learns the answers that the teacher's filter and its head
-        give; at a hidden layer, where filtered representations are compared; or at both.
+        give; at a hidden layer, where filtered representations are compared; or at both. With `filter_fraction` 0 a
+        student without a hidden layer is matched at its output, whatever is said here, and a warning says so.
     random_state : int, RandomState instance or None, default=None
         Seeds the student (as in `HeldNetClassifier`), the filters, and the teacher where it has no seed of its own.
     verbose : int, default=0
@@ -99,16 +115,16 @@ class RIDStudent(BaseTaughtNet):
     student_ : HeldNetClassifier or Pipeline
         What leaves for production: the net behind scikit-learn's interface, after the steps before it.
     net_ : skorch.NeuralNetClassifier
-        The fitted net.
+        The fitted net, whose own `predict` gives column numbers, places in `classes_`.
     representation_ : list of BaseRepresentation
-        What is taken of the teacher, one per layer.
+        What is taken of the teacher, one per layer; empty where nothing is transferred.
     teacher_filter_, student_filter_ : list of torch.nn.Module
         The filters of each layer, as modules that take tensors. There are none of the teacher for "vid", none of the
         student where only the output is matched, and none at all where nothing is.
     scale_ : list of ndarray of shape (n_channels,)
         The scales sigma of each layer; none for "ted" and where the student has no filter.
     trust_ : list of float
-        Factor of the transfer's weight for each layer.
+        Factor of the transfer's weight for each layer, from 0 to 1.
     history_ : list of dict
         One entry per epoch, with its number, its phase ("warmup", "filter" or "student") and its losses.
     classes_ : ndarray of shape (n_classes,)
@@ -138,20 +154,28 @@ class RIDStudent(BaseTaughtNet):
     which are defaults here. Sums over channels are means here, so that its :math:`\lambda_2 / \lambda_1` is
     ``transfer_weight / task_weight`` divided by the number of channels.
 
-    The default minimises, with :math:`\lambda` the weights and I the trust in the filter,
+    The default minimises, with :math:`\lambda` the weights, z the student's logits and r the trust,
 
-    .. math:: \lambda_1 \mathrm{CE}(Y, \hat{Y}) + \lambda_2 I \, \mathbb{E}\,
-        \mathrm{KL}(\mathrm{softmax}(g_t(f_t(T))) \,\|\, \hat{Y})
+    .. math:: \lambda_1 \mathrm{CE}(Y, \mathrm{softmax}(z)) + \lambda_2 r \, \theta^2 \, \mathbb{E}\,
+        \mathrm{KL}(\mathrm{softmax}(g_t(f_t(T)) / \theta) \,\|\, \mathrm{softmax}(z / \theta))
 
     where :math:`g_t(f_t(T)) = (a \log q + T W + b) / \tau` for the teacher's own answers q: a logistic regression with
-    a single weight a for q, a cross-validated penalty on W, and a temperature at which it is no surer of its own rows
-    than held-out ones allow. It departs from the paper because a hidden layer that is matched
-    hands little on to the output that decides, and filters that are trained by epochs on few labels overfit them; in
-    our trials (``benchmarks/results/rid.md``) the paper's losses gained less under a trained teacher and under
-    nuisance, and lost more under an untrained one.
+    a single weight :math:`a \ge 0` for q, a cross-validated penalty on W, and a temperature :math:`\tau` at which it is
+    no surer of its own rows than held-out ones allow. :math:`\theta \ge 1` is the least temperature at which these
+    answers leave half of the possible entropy open. With I what a regression tells of the labels of held-out rows,
+    from q alone (a), from T and q (T), and from the student's own columns and a radial kernel of them (X), the trust is
 
-    A teacher that is fitted on the same rows has seen their labels; what its representation tells of them is more than
-    it tells of fresh rows.
+    .. math:: r = \min\big(1, (I_a + \max(0, I_T - I_X)) / I_X\big)
+
+    and :math:`\min(1, I_T / I_X)^2` without answers for these classes. The default departs from the paper because a
+    hidden layer that is matched hands little on to the output that decides, and filters that are trained by epochs on
+    few labels overfit them; ``benchmarks/results/rid.md`` has both beside each other.
+
+    A teacher that is fitted here has seen the labels of the same rows; its inside tells more of them than of fresh
+    rows. With the default representation, ``filter_fraction=0`` and ``match="output"``, W is therefore 0 and q are
+    answers out of fold. Such a teacher knows nothing that the labels do not say themselves: it smooths them, which is
+    worth the more, the more of y the answers leave open. The transfer's weight is :math:`\lambda_2 I (1 - I)^2`. A
+    representation or a layer that is named is taken as it is.
 
     References
     ----------
@@ -174,8 +198,6 @@ class RIDStudent(BaseTaughtNet):
     >>> model.score(X[1::2], y[1::2]) > 0.9
     True
     """
-
-    _ways_out: ClassVar[dict[str, str]] = WAYS_OUT
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "method": [StrOptions({"rid", "vid", "ted", "none"})],
@@ -230,7 +252,7 @@ class RIDStudent(BaseTaughtNet):
         Parameters
         ----------
         X : array-like, data frame or sparse matrix of shape (n_rows, n_features)
-            The rows.
+            The rows. Those of images are flat, for a module that begins with `torch.nn.Unflatten`.
         y : array-like of shape (n_rows,)
             Their classes: numbers or strings.
         sample_weight : array-like of shape (n_rows,), default=None
@@ -254,23 +276,38 @@ class RIDStudent(BaseTaughtNet):
         StudentRouteError
             If the module's outputs do not fit the classes.
         ValueError
-            If the input is not as described, has a single class, a layer does not exist, or the representation is the
-            same for all rows.
+            If the input is not as described, has a single class, a layer does not exist, or what would be matched is
+            the same for all rows (`ConstantRepresentationError`).
         """
         require_torch("RIDStudent")
+        with all_or_nothing(self):
+            self._fit(X, y, sample_weight, X_teacher)
+        return self
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, X_teacher: Any) -> None:
+        from skdistill.nets._probe import probe_student
         from skdistill.nets._rid_training import teach_redundant
         from skdistill.nets._small_net import check_net, make_student_net
 
         rows, pairs = self._check(X, y, sample_weight, X_teacher)
         rng = None if self.random_state is None else check_random_state(self.random_state)
-        student_seed, filter_seed = self._seeds(rng)
-        steps, net, name = student_steps(self.student, rows.X)
+        student_seed, filter_seed = seeds_of_net(self.random_state, rng)
+        steps, net = student_steps(self.student, rows.X)
         steps = None if steps is None else seed_inner(steps, rng)
-        features = self._features(steps, rows)
+        columns = rows_for_net(steps, rows, self.student)
+        features = as_matrix(columns)
         net = clone(make_student_net(net, features.shape[1], len(self.classes_)))
         check_net(net, rows.n_rows)
+        refuse_other_classes(net, self.classes_)
+        recipe = self._recipe(filter_seed)
+        self._layers = [student for _, student in pairs]
+        layers = self._layers if self._transfers() else None
+        probe_student(net, features, len(self.classes_), layers, by_rows=recipe.matches_hidden)
 
-        sources = self._look_inside(rows, pairs, rng)
+        teacher, params = self._fit_teacher(rows, rng)
+        self._inside = self._what_to_look_at(pairs, rng)
+        sources, own_rows = self._look_inside(rows, self._knows_the_labels(pairs), teacher, params)
+        n_answers = getattr(self.representation_[0], "n_answers_", 0) if self.representation_ else 0
         self._say(f"teaching {type(net).__name__}, method {self.method!r}")
         self.net_, taught = teach_redundant(
             net,
@@ -279,68 +316,75 @@ class RIDStudent(BaseTaughtNet):
             self.classes_,
             rows.unit_weight(),
             sources,
-            self._recipe(filter_seed),
-            layers=[student for _, student in pairs],
+            replace(recipe, n_answers=n_answers, own_rows=own_rows),
+            layers=self._layers,
             random_state=student_seed,
             report=self._say,
         )
-        held = HeldNetClassifier.from_fitted(self.net_, classes=self.classes_)
-        self.student_ = held if steps is None else Pipeline([*steps.steps, (name, held)])
+        refuse_untaught(self.net_, taught.history)
+        self.student_ = with_net(steps, hold(self.net_, columns, self.classes_))
         self.teacher_filter_, self.student_filter_ = taught.teacher_filters, taught.student_filters
         self.scale_, self.trust_, self.history_ = taught.scales, taught.trusts, taught.history
-        self._layers = [student for _, student in pairs]
-        return self
+        if taught.recipe.match != self.match:
+            warn_of_no_hidden_layer(self.match, self.net_)
 
-    def _check(
-        self, X: Any, y: Any, sample_weight: Any, X_teacher: Any
-    ) -> tuple[Labelled, list[tuple[str | None, str | None]]]:
+    def _transfers(self) -> bool:
+        """Whether anything of the teacher is used; else nothing about it may stop the plain student."""
+        return self.method != "none" and self.transfer_weight > 0
+
+    def _check(self, X: Any, y: Any, sample_weight: Any, X_teacher: Any) -> tuple[Labelled, LayerPairs]:
         """Check all that can be checked before anything is fitted."""
         check_estimators(teacher=self.teacher)
         pairs = layer_pairs(self.layers)
+        check_teacher(self.teacher, self.representation, [layer for layer, _ in pairs], looks=self._transfers())
+        check_table(self, X, y)
+        self._two_views = X_teacher is not None
         rows = check_rows(self, X, y, sample_weight, X_teacher, None, check_labels)
         self.classes_ = check_classes(rows.y)
-        if is_frozen(self.teacher):
-            check_frozen_fitted(self.teacher)
         return rows, pairs
 
-    def _seeds(self, rng: np.random.RandomState | None) -> tuple[int | None, int]:
-        """Return the seed of the student, which an int is itself, and that of the filters."""
-        drawn = check_random_state(rng).randint(SEED_LIMIT, size=2).tolist()
-        if self.random_state is None:
-            return None, drawn[1]
-        return int(self.random_state) if isinstance(self.random_state, Integral) else drawn[0], drawn[1]
-
-    def _features(self, steps: Pipeline | None, rows: Labelled) -> Any:
-        """Return the rows as the net gets them."""
-        if steps is None:
-            refuse_gaps(rows.X)
-            return as_matrix(rows.X)
-        features = as_matrix(steps.fit_transform(rows.X, rows.y))
-        refuse_gaps(features)
-        return features
-
-    def _look_inside(
-        self, rows: Labelled, pairs: list[tuple[str | None, str | None]], rng: np.random.RandomState | None
-    ) -> list[np.ndarray]:
-        """Fit the teacher, and return what it sees of the rows."""
+    def _fit_teacher(self, rows: Labelled, rng: np.random.RandomState | None) -> tuple[Any, dict[str, Any]]:
+        """Fit the teacher, and return it as it was before with its fit parameters."""
         teacher = seed_inner(clone(adapt_teacher(self.teacher)), rng)
         self._say(f"fitting the teacher {type(self.teacher).__name__}")
-        self.teacher_ = fit_teacher(teacher, rows.X_teacher, rows.y, teacher_fit_params(teacher, rows, None))
+        params = own_fit_params(teacher, rows)
+        self.teacher_ = fit_teacher(teacher, rows.X_teacher, rows.y, params)
+        return teacher, params
+
+    def _look_inside(
+        self, rows: Labelled, knows_the_labels: bool, teacher: Any, params: dict[str, Any]
+    ) -> tuple[list[np.ndarray], bool]:
+        """Return what the teacher gives for the rows, and whether that is answers out of fold alone."""
+        self.representation_: list[Any] = []
+        if not self._transfers():
+            return [], False
         self._say(f"asking the teacher what it sees of {rows.n_rows} rows")
-        self.representation_, seen = look_inside(
-            self.teacher_,
-            rows.X_teacher,
-            self.representation,
-            [layer for layer, _ in pairs],
+        self.representation_, sources = look_inside(self.teacher_, rows.X_teacher, **self._inside)
+        if not (knows_the_labels and all(getattr(one, "n_answers_", 0) for one in self.representation_)):
+            return sources, False
+        self._say("asking teachers about rows that they were not fitted on")
+        told = answers_out_of_fold(teacher, rows, self.classes_, params)
+        return [only_answers(T, told) for T in sources], True
+
+    def _what_to_look_at(self, pairs: LayerPairs, rng: np.random.RandomState | None) -> dict[str, Any]:
+        """Return the arguments of `look_inside`, kept for where `information_` looks first."""
+        return {
+            "representation": self.representation,
+            "layers": [layer for layer, _ in pairs],
             # As a whole they make large channels, which a hidden layer cannot match beside what it is for.
-            classes=self.classes_ if self.match == "output" else None,
-            with_answers=self.method == "rid" and self.filter_fraction == 0,
-            random_state=None if rng is None else int(rng.randint(SEED_LIMIT)),
-        )
-        return seen
+            "classes": self.classes_ if self.match == "output" else None,
+            "with_answers": self.method == "rid" and self.filter_fraction == 0,
+            "random_state": None if rng is None else int(rng.randint(SEED_LIMIT)),
+        }
+
+    def _knows_the_labels(self, pairs: LayerPairs) -> bool:
+        """Whether the teacher has seen the labels of the student's rows, and nothing of its inside was asked for."""
+        by_default = isinstance(self.representation, str) and self.representation == "auto"
+        by_default = by_default and all(layer is None for layer, _ in pairs)
+        return by_default and self._transfers() and not is_frozen(self.teacher)
 
     def _recipe(self, seed: int) -> Any:
-        from skdistill.nets._guide import Recipe
+        from skdistill.nets._recipe import Recipe
 
         return Recipe(
             method=self.method,
@@ -352,5 +396,4 @@ class RIDStudent(BaseTaughtNet):
             n_channels=self.n_channels,
             match=self.match,
             seed=seed,
-            n_answers=getattr(self.representation_[0], "n_answers_", 0),
         )

@@ -1,39 +1,48 @@
 """What a net that was taught gives, and how it is checked."""
 
 import dataclasses
-import sys
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted
 
-from skdistill._sklearn import InvalidParameterError, check_feature_names, check_n_features
 from skdistill._validation import inner_tags
+from skdistill.estimators._holder import StudentHolder
+from skdistill.estimators._rid_inside import look_inside
 from skdistill.information import PartialInformation, distilled_information
 from skdistill.nets._predict import as_matrix
 
 __all__ = ["BaseTaughtNet"]
 
+WAYS_OUT = {
+    "method": "Use 'rid' for what is about the task, 'vid' for all that the teacher sees, 'none' for the labels alone.",
+    "transfer_weight": "Use 0 for the plain student, and 1 for a transfer as heavy as the labels.",
+    "task_weight": "Use 1 and lower transfer_weight for a lighter transfer.",
+    "filter_fraction": "Use 0.0 for a teacher's filter that stays as the labels made it, and 0.25 as the paper does.",
+    "match": "Use 'output' to teach the student the answers of the teacher's filter, and 'hidden' as the paper does.",
+}
 
-class BaseTaughtNet(ClassifierMixin, BaseEstimator):
-    """The predictions, tags and messages of an estimator that teaches a net what a teacher sees.
 
-    A subclass sets `teacher_`, `representation_`, `net_` and `student_`.
+class BaseTaughtNet(ClassifierMixin, StudentHolder):
+    """The predictions and tags of an estimator that teaches a net what a teacher sees.
+
+    A subclass sets `teacher_`, `representation_`, `net_` and `student_`; ``_inside``, how the teacher is looked into;
+    ``_layers``, those of the student; and ``_two_views``, whether the teacher has columns of its own.
     """
 
-    _ways_out: ClassVar[dict[str, str]] = {}
+    _ways_out: ClassVar[dict[str, str]] = WAYS_OUT
 
     teacher: Any
     student: Any
-    verbose: int
     net_: Any
-    student_: Any
+    teacher_: Any
     representation_: list[Any]
+    _inside: dict[str, Any]
     _layers: list[str | None]
+    _two_views: bool
 
     def predict(self, X: Any) -> np.ndarray:
         """Give the student's class for each row.
@@ -86,13 +95,24 @@ class BaseTaughtNet(ClassifierMixin, BaseEstimator):
         Returns
         -------
         PartialInformation
-            In bits, between the representations, each encoded by clusters; corrected for bias.
+            In bits, between the representations, each encoded by clusters; corrected for bias. Where `fit` transferred
+            nothing, the teacher is looked into on these rows.
+
+        Raises
+        ------
+        ValueError
+            If `fit` got the teacher's own columns, and they are not passed here.
 
         See Also
         --------
         skdistill.information.distilled_information : The same with intervals, and of answers.
         """
         self._check_fitted_and(X)
+        if X_teacher is None and self._two_views:
+            raise ValueError(
+                "X_teacher must be passed to information_ where fit got one, got None. Pass the same rows in the "
+                "columns of the teacher."
+            )
         found = distilled_information(
             self._teacher_sees(X if X_teacher is None else X_teacher),
             self._student_sees(X),
@@ -107,6 +127,10 @@ class BaseTaughtNet(ClassifierMixin, BaseEstimator):
         return dataclasses.replace(found.plug_in_, **known)
 
     def _teacher_sees(self, X: Any) -> np.ndarray:
+        if not self.representation_:
+            # Nothing was matched, and fit did not look.
+            looked = look_inside(self.teacher_, X, **self._inside)
+            return np.hstack(list({id(one): seen for one, seen in zip(*looked, strict=True)}.values()))
         distinct = {id(one): one for one in self.representation_}
         return np.hstack([one.transform(X) for one in distinct.values()])
 
@@ -117,27 +141,6 @@ class BaseTaughtNet(ClassifierMixin, BaseEstimator):
             X = self.student_[:-1].transform(X)
         distinct = dict.fromkeys(self._layers)
         return np.hstack([net_representation(self.net_, as_matrix(X), layer) for layer in distinct])
-
-    def _check_fitted_and(self, X: Any) -> None:
-        check_is_fitted(self)
-        check_feature_names(self, X, reset=False)
-        if len(getattr(X, "shape", (0, 0))) == 1:
-            raise ValueError(
-                f"X must be a table of rows, got a single dimension of length {len(X)}. Reshape your data with "
-                "X.reshape(1, -1) for one row or X.reshape(-1, 1) for one column."
-            )
-        check_n_features(self, X, reset=False)
-
-    def _validate_params(self) -> None:
-        try:
-            super()._validate_params()
-        except InvalidParameterError as error:
-            hint = next((hint for name, hint in self._ways_out.items() if f"'{name}'" in str(error)), None)
-            raise InvalidParameterError(str(error) if hint is None else f"{error} {hint}") from None
-
-    def _say(self, message: str) -> None:
-        if self.verbose:
-            sys.stderr.write(f"[{type(self).__name__}] {message}\n")
 
     def set_params(self, **params: Any) -> "BaseTaughtNet":
         """Set parameters of this estimator, or of the teacher and the student by ``teacher__name``, ``student__name``.
@@ -167,10 +170,6 @@ class BaseTaughtNet(ClassifierMixin, BaseEstimator):
             )
         super().set_params(**params)
         return self
-
-    def __sklearn_is_fitted__(self) -> bool:
-        """Say whether there is a fitted student."""
-        return hasattr(self, "student_")
 
     def __sklearn_tags__(self) -> Tags:
         """Derive the tags from teacher and student: what both can take."""

@@ -21,6 +21,7 @@ __all__ = [
     "chao_entropy",
     "entropy_bias",
     "information_terms",
+    "largest_terms",
     "miller_madow_entropy",
     "ordered_terms",
     "plug_in_entropy",
@@ -50,6 +51,12 @@ def ordered_terms(terms: np.ndarray) -> np.ndarray:
     joint = np.maximum(joint, larger)
     union = np.clip(union, larger, np.minimum(teacher + student, joint))
     return np.stack([teacher, student, joint, union], axis=-1)
+
+
+def largest_terms(shape: tuple[int, int, int]) -> np.ndarray:
+    """Return the most that the four terms can be, in nats, in a table of n_y x n_t x n_s states, shape (4,)."""
+    n_y, n_t, n_s = shape
+    return np.log([min(n_y, n_t), min(n_y, n_s), min(n_y, n_t * n_s), min(n_y, n_t * n_s)])
 
 
 def atoms_from(terms: np.ndarray) -> np.ndarray:

@@ -122,8 +122,8 @@ class PIDEstimator(BaseEstimator):
     Largest, in all but the smallest table, are the errors of a student that is as good as its teacher and errs
     elsewhere: of both unique parts, which are 0, "chao" leaves 54 to 77 % of the plug-in's error.
 
-    Corrected terms that chance brings out of order are moved such that every atom is at least 0, so that the atoms are
-    never negative and sum to the corrected mutual information; measures that allow negative atoms keep them.
+    Corrected terms that chance brings out of order, or above what so many states can tell, are moved such that no atom
+    is below 0 and their sum at most the logarithm of the number of labels; negative atoms of a measure are kept.
 
     Intervals are the quantiles of resampled rows, moved such that their mean is the estimate: resampling a table adds
     bias once more, and plain percentiles then miss the truth. The unique parts reach lower, and the redundancy and the

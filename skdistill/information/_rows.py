@@ -11,6 +11,7 @@ from skdistill.information._bias import (
     atoms_from,
     entropy_bias,
     information_terms,
+    largest_terms,
     ordered_terms,
     resampled_bias,
 )
@@ -108,7 +109,7 @@ def measure_rows(
     before = information_terms(plug_in)
     bias = scheme.bias(sample, before, np.random.RandomState(seeds[0]))
     loose = before - bias
-    values = _quantities(scheme.ordered(loose))
+    values = _quantities(scheme.ordered(loose, sample.shape))
     found = RowMeasurement(pmf, plug_in, _by_name(values), _by_name(_quantities(before) - values), {}, {})
     # Between sources that are equally good the union is a maximum of equals: its bias falls with the root of the number
     # of rows, and what is extrapolated in 1 / n is half of it.
@@ -154,8 +155,11 @@ class _Scheme:
     def measured(self, tables: np.ndarray) -> np.ndarray:
         return information_terms(decompose(tables, measure=self.measure, base=self.base, tol=REPLICATE_TOL))
 
-    def ordered(self, terms: np.ndarray) -> np.ndarray:
-        return ordered_terms(terms) if self.measure in NONNEGATIVE else terms
+    def ordered(self, terms: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+        if self.measure not in NONNEGATIVE:
+            return terms
+        # Corrected entropies may count on states that no row has, and then exceed what those of the table can tell.
+        return ordered_terms(np.minimum(terms, largest_terms(shape) / math.log(self.base)))
 
     def known(self, counts: np.ndarray, inflation: float) -> np.ndarray:
         """Return the part of the bias that has a formula, shape (n, 4); of the union, what it shares with a source."""

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from scipy import sparse
 from skorch.dataset import Dataset
-from torch.utils.data import DataLoader, Subset, default_collate
+from torch.utils.data import BatchSampler, DataLoader, SequentialSampler, Subset, default_collate
 
-__all__ = ["take_batches_at_once"]
+__all__ = ["each_row_once", "take_batches_at_once"]
 
 
 class Batches(torch.utils.data.Dataset):
@@ -71,5 +71,42 @@ def take_batches_at_once(iterator: Any) -> Any:
         batch_sampler=iterator.batch_sampler,
         collate_fn=as_they_are,
         pin_memory=iterator.pin_memory,
+        generator=iterator.generator,
+    )
+
+
+def each_row_once(iterator: Any) -> Any:
+    """Let a data loader give all rows in their order, where it would draw them, shuffle them or drop the last ones.
+
+    Parameters
+    ----------
+    iterator : iterable
+        As a net makes it.
+
+    Returns
+    -------
+    iterable
+        A loader over the same data set with batches of the same size; the iterator itself if it does so already, is
+        not torch's own loader, or makes its batches in another way.
+
+    Examples
+    --------
+    >>> from torch.utils.data import DataLoader
+    >>> from skdistill.nets._batches import each_row_once
+    >>> [batch.tolist() for batch in each_row_once(DataLoader(range(5), batch_size=2, shuffle=True, drop_last=True))]
+    [[0, 1], [2, 3], [4]]
+    """
+    batches = getattr(iterator, "batch_sampler", None)
+    if type(iterator) is not DataLoader or not isinstance(batches, BatchSampler):
+        return iterator
+    if type(batches.sampler) is SequentialSampler and not batches.drop_last:
+        return iterator
+    return DataLoader(
+        iterator.dataset,
+        batch_sampler=BatchSampler(SequentialSampler(iterator.dataset), batches.batch_size, drop_last=False),
+        collate_fn=iterator.collate_fn,
+        num_workers=iterator.num_workers,
+        pin_memory=iterator.pin_memory,
+        worker_init_fn=iterator.worker_init_fn,
         generator=iterator.generator,
     )

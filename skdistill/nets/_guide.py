@@ -1,8 +1,7 @@
 """What accompanies a student's training: filters, the schedule of their own training, and the transfer's loss."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,8 +9,10 @@ from torch import Tensor, nn
 
 from skdistill.exceptions import ConvergenceError
 from skdistill.nets._filters import SCALE_FLOOR, FilterPair
+from skdistill.nets._recipe import Recipe
 from skdistill.nets._redundant import (
     answer_loss,
+    channel_errors,
     label_loss,
     optimal_scale,
     rid_filter_loss,
@@ -19,84 +20,13 @@ from skdistill.nets._redundant import (
     ted_loss,
     vid_loss,
 )
-from skdistill.nets._task_filter import fit_task_filter
+from skdistill.nets._task_filter import fit_task_filter, matching_temperature
 
-__all__ = ["Guide", "Recipe"]
+__all__ = ["Guide"]
 
 FILTER_BATCH = 256
 FILTER_LR = 1e-2
 MAX_CHANNELS = 32
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What is matched, how strongly, and when.
-
-    Parameters
-    ----------
-    method : {"rid", "vid", "ted", "none"}
-        What is matched.
-    task_weight : float
-        Weight of the label's loss.
-    transfer_weight : float
-        Weight of the transfer's loss; 0 leaves it out.
-    warmup_epochs : int
-        Epochs that filters are trained on labels alone, before the student.
-    cycle_epochs : int
-        Length q of a cycle.
-    filter_fraction : float
-        Share r of a cycle in which the teacher's filter is trained.
-    n_channels : int or None
-        Number of channels; None means the number of classes for a filter that stays as the labels made it, else the
-        width of the representation, at most 32.
-    match : {"output", "hidden", "both"}
-        Where RID matches the student.
-    seed : int
-        Seed of the filters.
-    n_answers : int, default=0
-        How many last columns of each of the teacher's representations are its answers for the classes.
-    """
-
-    method: Literal["rid", "vid", "ted", "none"]
-    task_weight: float
-    transfer_weight: float
-    warmup_epochs: int
-    cycle_epochs: int
-    filter_fraction: float
-    n_channels: int | None
-    match: Literal["output", "hidden", "both"]
-    seed: int
-    n_answers: int = 0
-
-    @property
-    def transfers(self) -> bool:
-        """Whether anything is matched."""
-        return self.method != "none" and self.transfer_weight > 0
-
-    @property
-    def alternates(self) -> bool:
-        """Whether the teacher's filter is trained in cycles with the student."""
-        return self.method == "rid" and self.filter_fraction > 0
-
-    @property
-    def matches_output(self) -> bool:
-        """Whether the answers of the teacher's filter are taught to the student's output."""
-        return self.method == "rid" and self.match != "hidden"
-
-    @property
-    def matches_hidden(self) -> bool:
-        """Whether what filters let through is matched."""
-        return self.method != "rid" or self.match != "output"
-
-    @property
-    def filter_epochs(self) -> int:
-        """Epochs of a cycle in which the teacher's filter is trained; only RID has any."""
-        return max(1, round(self.filter_fraction * self.cycle_epochs)) if self.alternates else 0
-
-    @property
-    def student_epochs(self) -> int:
-        """Epochs of a cycle in which the student is trained."""
-        return max(1, self.cycle_epochs - self.filter_epochs)
 
 
 class Guide:
@@ -116,6 +46,8 @@ class Guide:
         Number of classes.
     report : callable, default=None
         Called with a line about each phase.
+    own : callable, default=None
+        Gives what the student's own columns show of the rows of these numbers, shape (n_some, n_columns).
 
     Attributes
     ----------
@@ -135,6 +67,8 @@ class Guide:
         weight: Tensor,
         n_classes: int,
         report: Callable[[str], None] | None = None,
+        *,
+        own: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
         self.recipe = recipe
         self.sources = list(sources)
@@ -143,12 +77,14 @@ class Guide:
         self.weight = None if bool((weight == weight[0]).all()) else weight
         self.n_classes = n_classes
         self.report = report or (lambda line: None)
+        self.own = own
         self.generator = torch.Generator().manual_seed(recipe.seed)
         self.pairs = nn.ModuleList()
         self.history: list[dict[str, Any]] = []
         self.trusts: list[float] = []
         self.targets: list[Tensor] = []
         self.answers: list[Tensor] = []
+        self.temperatures: list[float] = []
         self.optimiser: torch.optim.Optimizer | None = None
         self.student_epoch = 0
         self._transferred: list[Tensor] = []
@@ -185,7 +121,7 @@ class Guide:
             self.pairs.append(pair.to(T))
         self.trusts = [1.0] * len(self.pairs)
         if self.recipe.matches_hidden:
-            self.optimiser = torch.optim.Adam(self._student_params(), lr=FILTER_LR)
+            self.optimiser = _adam(self._student_params())
 
     def before_epoch(self, rows: Tensor, see: Callable[[], list[Tensor]]) -> None:
         """Train filters where the schedule says so, before an epoch of the student.
@@ -203,7 +139,7 @@ class Guide:
         if self.student_epoch % self.recipe.student_epochs == 0:
             if self.recipe.filter_epochs:
                 self._refine(rows, see())
-            self._fix_targets()
+            self._fix_targets(rows)
         self.student_epoch += 1
         self._transferred = []
 
@@ -236,7 +172,7 @@ class Guide:
                 found = self._transfer(self.pairs[number], self.targets[number][rows], seen[number], weight)
                 transferred = transferred + trust * found
             if trust > 0 and self.recipe.matches_output:
-                found = answer_loss(logits, self.answers[number][rows], weight=weight)
+                found = answer_loss(logits, self.answers[number][rows], self.temperatures[number], weight)
                 transferred = transferred + trust * found
         self._transferred.append(transferred.detach())
         return total + self.recipe.transfer_weight * transferred
@@ -286,11 +222,13 @@ class Guide:
         return [p for pair in self.pairs for p in (*pair.teacher.parameters(), *pair.teacher_head.parameters())]
 
     @torch.no_grad()
-    def _fix_targets(self) -> None:
+    def _fix_targets(self, rows: Tensor) -> None:
         self.targets = [pair.filtered_teacher(T) for pair, T in zip(self.pairs, self.sources, strict=True)]
         if self.recipe.matches_output:
             heads = [pair.teacher_head for pair in self.pairs]
             self.answers = [head(target) for head, target in zip(heads, self.targets, strict=True)]
+            weight = np.ones(len(rows)) if self.weight is None else _as_array(self.weight[rows])
+            self.temperatures = [matching_temperature(_as_array(answers[rows]), weight) for answers in self.answers]
 
     def _warm_up(self, rows: Tensor, see: Callable[[], list[Tensor]]) -> None:
         if self.recipe.method == "vid":
@@ -318,21 +256,27 @@ class Guide:
         """Start the scales of RID where they are best for a student that knows nothing yet."""
         if self.recipe.method == "rid" and self.recipe.matches_hidden:
             for pair, T in zip(self.pairs, self.sources, strict=True):
-                error = pair.teacher(T[rows]).var(dim=0, correction=0)
+                answer, weight = pair.teacher(T[rows]), None if self.weight is None else self.weight[rows]
+                mean = answer.mean(dim=0) if weight is None else weight @ answer / weight.sum()
+                error = channel_errors(answer, mean, weight)
                 pair.log_scale.copy_(optimal_scale(error).clamp(min=SCALE_FLOOR).log())
 
     @torch.no_grad()
     def _fit_on_labels(self, rows: Tensor) -> None:
-        """Fit the teacher's filters on labels alone, and trust them as far as they hold on other rows."""
+        """Fit the teacher's filters on labels alone, and trust them as far as they tell more than the rows do."""
+        numbers, given = rows.cpu().numpy(), self.own
+        asked = None if given is None or self.recipe.own_rows else given
+        own = None if asked is None else lambda few: asked(numbers[few])
         for number, (pair, T) in enumerate(zip(self.pairs, self.sources, strict=True)):
             weight = torch.ones_like(T[:, 0]) if self.weight is None else self.weight
             found = fit_task_filter(
-                T[rows].cpu().double().numpy(),
+                _as_array(T[rows]),
                 self.codes[rows].cpu().numpy(),
-                weight[rows].cpu().double().numpy(),
+                _as_array(weight[rows]),
                 self.n_classes,
                 pair.log_scale.numel(),
                 n_answers=self.recipe.n_answers,
+                own=own,
                 random_state=self.recipe.seed,
             )
             filter_layer = pair.teacher.layers[0]
@@ -340,9 +284,17 @@ class Guide:
             filter_layer.bias.copy_(torch.from_numpy(found.bias))
             pair.teacher_head.weight.copy_(torch.from_numpy(found.head.T))
             pair.teacher_head.bias.zero_()
-            self.trusts[number] = found.information
-            self.history.append({"phase": "warmup", "layer": number, "information": found.information})
-            self.report(f"filter {number}: tells {found.information:.0%} of the labels' entropy on held-out rows")
+            # Who learnt from the same labels says nothing that they do not. It smooths them, worth the more, the more
+            # they leave open; where labels are all but told, it errs and they do not.
+            doubt = found.information * (1.0 - found.information) ** 2
+            self.trusts[number] = doubt if self.recipe.own_rows else found.trust
+            parts = ("information", "answer_information", "own_information")
+            told = {name: getattr(found, name) for name in parts if getattr(found, name) is not None}
+            self.history.append({"phase": "warmup", "layer": number, **told})
+            self.report(
+                f"filter {number}: tells {found.information:.0%} of the labels' entropy on rows held out from it, the "
+                f"student's own columns {found.own_information:.0%}; trust {self.trusts[number]:.2f}"
+            )
 
     def _refine(self, rows: Tensor, seen: Sequence[Tensor]) -> None:
         """Train the teacher's filters and heads on labels and on what the student's filters let through."""
@@ -373,7 +325,7 @@ class Guide:
         loss: Callable[[int, Tensor, Sequence[Tensor]], Tensor],
     ) -> None:
         """Train filters on fixed representations; `seen` and `rows` go together."""
-        optimiser = torch.optim.Adam(params, lr=FILTER_LR)
+        optimiser = _adam(params)
         for epoch in range(1, n_epochs + 1):
             total, count = 0.0, 0
             for part in torch.randperm(len(rows), generator=self.generator).to(rows.device).split(FILTER_BATCH):
@@ -392,3 +344,16 @@ class Guide:
                 )
         if n_epochs:
             self.report(f"{phase}: loss of the filters {self.history[-1]['filter_loss']:.4g} after {n_epochs} epochs")
+
+
+def _adam(params: Iterable[nn.Parameter]) -> torch.optim.Adam:
+    """Make the filters' optimiser; in one pass over few numbers, where torch has that for the device, it is quicker."""
+    params = list(params)
+    try:
+        return torch.optim.Adam(params, lr=FILTER_LR, fused=True)
+    except RuntimeError:
+        return torch.optim.Adam(params, lr=FILTER_LR)
+
+
+def _as_array(values: Tensor) -> np.ndarray:
+    return values.detach().cpu().double().numpy()

@@ -12,6 +12,7 @@ from skdistill.nets._held import HeldNetClassifier, HeldNetRegressor
 from skdistill.nets._inputs import to_numpy_dtype
 from skdistill.nets._predict import as_matrix
 from skdistill.nets._teacher import TorchTeacher, asked
+from skdistill.nets._training import seeded
 from skdistill.representation import BaseRepresentation
 from skdistill.representation._reduction import Scaling
 
@@ -186,6 +187,8 @@ class LayerRepresentation(BaseRepresentation):
         What is subtracted from each coordinate, and by what it is divided.
     width_ : int
         Number of coordinates.
+    n_features_in_ : int
+        Number of columns of the rows of `fit`, where they have columns.
 
     Examples
     --------
@@ -270,7 +273,7 @@ def module_and_run(core: Any) -> tuple[torch.nn.Module, Run]:
     if isinstance(core, torch.nn.Module):
         core = TorchTeacher(core, output="values")
     if isinstance(core, TorchTeacher):
-        return core.module, core._outputs
+        return core.module, undisturbing(core.module, core._outputs)
     if not isinstance(getattr(core, "module_", None), torch.nn.Module):
         raise TypeError(
             f"LayerRepresentation needs a skorch net, a TorchTeacher or a torch module, got {type(core).__name__}. Use "
@@ -283,7 +286,17 @@ def module_and_run(core: Any) -> tuple[torch.nn.Module, Run]:
             for _ in core.forward_iter(to_numpy_dtype(as_matrix(rows), module), training=False):
                 pass
 
-    return module, run
+    return module, undisturbing(module, run)
+
+
+def undisturbing(module: torch.nn.Module, run: Run) -> Run:
+    """Let a run neither move torch's generators nor depend on them, whether a loader draws or the module does."""
+
+    def run_seeded(rows: Any) -> object:
+        with seeded(0, next((p.device for p in module.parameters()), None)):
+            return run(rows)
+
+    return run_seeded
 
 
 def _listed(module: torch.nn.Module) -> str:

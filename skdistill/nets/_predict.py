@@ -84,7 +84,7 @@ def net_predict_proba(net: Any, X: ArrayLike) -> np.ndarray:
     >>> net_predict_proba(net.initialize(), np.zeros((4, 2))).shape
     (4, 3)
     """
-    proba = np.asarray(net.predict_proba(_cast(net, X)), dtype=np.float64)
+    proba = np.asarray(_asked(net, X, "predict_proba"), dtype=np.float64)
     return proba / proba.sum(axis=1, keepdims=True)
 
 
@@ -141,11 +141,12 @@ def net_predict_values(net: Any, X: ArrayLike) -> np.ndarray:
     >>> net_predict_values(net, np.zeros((4, 2))).shape
     (4,)
     """
-    values = np.asarray(net.predict(_cast(net, X)), dtype=np.float64)
+    values = np.asarray(_asked(net, X, "predict"), dtype=np.float64)
     return values.reshape(-1) if values.ndim == 2 and values.shape[1] == 1 else values
 
 
-def _cast(net: Any, X: Any) -> Any:
-    from skdistill.nets._inputs import to_numpy_dtype
+def _asked(net: Any, X: Any, method: str) -> Any:
+    from skdistill.nets._quiet import quiet_and_cast
 
-    return to_numpy_dtype(as_matrix(X), net.module_)
+    view, rows = quiet_and_cast(net, as_matrix(X))
+    return getattr(view, method)(rows)

@@ -9,11 +9,13 @@ import torch
 from scipy import sparse
 from torch import Tensor, nn
 
-from skdistill.nets._inputs import to_numpy_dtype
+from skdistill.nets._inputs import at_least_single, to_numpy_dtype
 from skdistill.nets._layers import flat_rows, last_linear_name, layer_names
-from skdistill.nets._training import PROBED_ROWS
+from skdistill.nets._training import seeded
 
-__all__ = ["Taps", "net_representation"]
+__all__ = ["TAPPED_ROWS", "Taps", "net_representation"]
+
+TAPPED_ROWS = 3
 
 
 class Tap:
@@ -31,9 +33,9 @@ class Tap:
         self.takes_input = takes_input
         self.latest: Any = None
 
-    def __call__(self, module: nn.Module, args: Any, output: Any) -> None:
+    def __call__(self, module: nn.Module, args: Any, kwargs: dict[str, Any], output: Any) -> None:
         """Keep one side of a call."""
-        self.latest = args[0] if self.takes_input else output
+        self.latest = (args or tuple(kwargs.values()))[0] if self.takes_input else output
 
     def __getstate__(self) -> dict[str, Any]:
         return {"takes_input": self.takes_input, "latest": None}
@@ -51,17 +53,21 @@ class Taps:
         the linear layer gets that runs last, or gives where it gets the rows themselves; for what the module gives if
         it has no linear layer.
     X : ndarray or csr_matrix of shape (n_rows, ...)
-        A few rows.
+        A few rows; of more than two, some are shown twice, in probes of different sizes.
+    by_rows : bool, default=True
+        Whether a layer must have one entry per row along its first axis, as what is compared row by row has to.
 
     Attributes
     ----------
     widths : list of int
         Number of units of each layer.
+    at_output : list of bool
+        Whether a layer is the module's own output, for want of a hidden one.
 
     Raises
     ------
     ValueError
-        If the module has no layer of such a name.
+        If the module has no layer of such a name, does not run it, or it does not give one entry per row.
 
     Examples
     --------
@@ -79,26 +85,49 @@ class Taps:
     >>> taps.remove()
     """
 
-    def __init__(self, net: Any, names: Sequence[str | None], X: Any) -> None:
+    def __init__(self, net: Any, names: Sequence[str | None], X: Any, *, by_rows: bool = True) -> None:
         module = net.module_
         X = X.toarray() if sparse.issparse(X) else X
         self.taps: list[Tap] = []
         self.handles: list[Any] = []
-        with asked_with_gradients(module):
-            found = None if None not in names else last_linear_name(module, net.infer, X)
-            layers = dict(module.named_modules())
-            for name in names:
-                if name is not None and name not in layer_names(module):
-                    raise ValueError(_no_such_layer(module, name))
-                tap = Tap(takes_input=name is None and found is not None)
-                self.taps.append(tap)
-                self.handles.append(layers[(found or "") if name is None else name].register_forward_hook(tap))
-            # An input that no parameter has touched cannot be taught anything.
-            for _ in range(2):
-                net.infer(X)
-                for tap in self.taps:
-                    tap.takes_input = tap.takes_input and tap.latest.requires_grad
+        try:
+            with asked_with_gradients(module):
+                output = self._listen(net, names, X, by_rows)
+        except BaseException:
+            self.remove()
+            raise
         self.widths = [seen.shape[1] for seen in self.latest()]
+        n_outputs = flat_rows(output).shape[1]
+        self.at_output = [
+            name is None and not tap.takes_input and width == n_outputs
+            for name, tap, width in zip(names, self.taps, self.widths, strict=True)
+        ]
+
+    def _listen(self, net: Any, names: Sequence[str | None], X: Any, by_rows: bool) -> Any:
+        """Put the hooks on, decide which side of a layer they keep, and return the output of all rows."""
+        module = net.module_
+        found = None if None not in names else last_linear_name(module, net.infer, X)
+        layers = dict(module.named_modules())
+        for name in names:
+            if name is not None and name not in layer_names(module):
+                raise ValueError(_no_such_layer(module, name))
+            tap = Tap(takes_input=name is None and found is not None)
+            self.taps.append(tap)
+            layer = layers[(found or "") if name is None else name]
+            self.handles.append(layer.register_forward_hook(tap, with_kwargs=True))
+        net.infer(X)
+        for tap in self.taps:
+            # An input that no parameter has touched cannot be taught anything.
+            tap.takes_input = tap.takes_input and tap.latest.requires_grad
+        # Another axis may be as long as there are rows in one probe, and not in both.
+        for few in (X[:-1], X) if len(X) > 2 else (X,):
+            output = net.infer(few)
+            for name, tap in zip(names, self.taps, strict=True):
+                if tap.latest is None:
+                    raise ValueError(_does_not_run(module, name))
+                if by_rows and len(flat_rows(tap.latest)) != len(few):
+                    raise ValueError(_not_by_rows(module, name or found or "", tap, len(few)))
+        return output
 
     def latest(self) -> list[Tensor]:
         """Return what the layers gave in the latest forward pass.
@@ -106,9 +135,9 @@ class Taps:
         Returns
         -------
         list of Tensor of shape (n_rows, width)
-            One per layer, flat for each row.
+            One per layer, flat for each row, in single precision at least.
         """
-        return [flat_rows(tap.latest) for tap in self.taps]
+        return [at_least_single(flat_rows(tap.latest)) for tap in self.taps]
 
     def remove(self) -> None:
         """Take the hooks away."""
@@ -147,12 +176,30 @@ def net_representation(net: Any, X: Any, name: str | None = None) -> np.ndarray:
         The representation, as float64.
     """
     X = to_numpy_dtype(X, net.module_)
-    taps = Taps(net, [name], X[:PROBED_ROWS])
-    try:
-        seen = [taps.latest()[0].detach().double().cpu().numpy() for _ in net.forward_iter(X)]
-    finally:
-        taps.remove()
+    with seeded(0, net.device):
+        taps = Taps(net, [name], X[:TAPPED_ROWS])
+        try:
+            seen = [taps.latest()[0].detach().double().cpu().numpy() for _ in net.forward_iter(X)]
+        finally:
+            taps.remove()
     return np.concatenate(seen)
+
+
+def _does_not_run(module: nn.Module, name: str | None) -> str:
+    return (
+        f"layers must name layers that run in the forward of the student's module {type(module).__name__}, got "
+        f"{name!r}, which does not. Name another of {', '.join(map(repr, layer_names(module)))}; None stands for what "
+        "its last linear layer gets."
+    )
+
+
+def _not_by_rows(module: nn.Module, name: str, tap: Tap, n_rows: int) -> str:
+    return (
+        f"The {'input' if tap.takes_input else 'output'} of layer {name!r} of the student's module "
+        f"{type(module).__name__} must have one entry per row along its first axis, got {len(flat_rows(tap.latest))} "
+        f"for {n_rows} rows. Name in layers a layer behind the one that moves the rows to another axis; with "
+        "method='rid' and match='output' a student is taught without any layer."
+    )
 
 
 def _no_such_layer(module: nn.Module, name: str) -> str:

@@ -14,7 +14,7 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.metaestimators import available_if
 
 from skdistill.exceptions import TeacherError
-from skdistill.nets._inputs import cast_tensor, check_device, parameter_dtype
+from skdistill.nets._inputs import cast_tensor, check_device, parameter_dtype, to_numpy_dtype
 from skdistill.nets._predict import as_matrix
 
 __all__ = ["TorchTeacher"]
@@ -267,6 +267,8 @@ class TorchTeacher(BaseEstimator):
     def _output(self, rows: Any, device: torch.device | None) -> np.ndarray:
         dense = rows.toarray() if sparse.issparse(rows) else rows
         home = next((p.device for p in self.module.parameters()), torch.device("cpu"))
+        if self.dtype is None and not isinstance(dense, torch.Tensor):
+            dense = to_numpy_dtype(dense, self.module)
         batch = torch.as_tensor(dense).to(home if device is None else device)
         if self.dtype is None:
             batch = cast_tensor(batch, parameter_dtype(self.module), self.module)

@@ -19,6 +19,7 @@ from skorch.dataset import get_len
 
 from skdistill.exceptions import ConvergenceError
 from skdistill.nets._inputs import install_cast, numpy_dtype, to_numpy_dtype
+from skdistill.nets._quiet import quiet
 
 if TYPE_CHECKING:
     # A mixin of nets, which to a type checker is a net.
@@ -103,7 +104,7 @@ class TaughtNet(NeuralNet):
         if method_name == "on_train_begin":
             install_cast(self.module_)
             with torch.random.fork_rng(devices=[]):
-                self.lesson_.check(self, cb_kwargs["X"][:PROBED_ROWS])
+                self.lesson_.check(quiet(self), cb_kwargs["X"][:PROBED_ROWS])
             if self.lesson_.packed is not None and self.lesson_.make_loss is not None:
                 type(self).loss_ = self.lesson_.make_loss(self)
                 type(self).packed_ = torch.from_numpy(self.lesson_.packed.astype(numpy_dtype(self.module_)))

@@ -83,6 +83,8 @@ class LogProbaRepresentation(BaseRepresentation):
         What is subtracted from each coordinate, and by what it is divided.
     width_ : int
         Number of coordinates.
+    n_features_in_ : int
+        Number of columns of the rows of `fit`, where they have columns.
 
     Examples
     --------

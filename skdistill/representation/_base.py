@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skdistill._sklearn import Interval, StrOptions, fit_context, num_samples, safe_indexing
+from skdistill._sklearn import Interval, StrOptions, check_n_features, fit_context, num_samples, safe_indexing
 from skdistill._validation import as_rows
 from skdistill.representation._opened import open_model, through
 from skdistill.representation._reduction import Scaling, principal_axes, project, standard_coordinates
@@ -22,12 +22,13 @@ __all__ = ["BaseRepresentation"]
 MOST_CELLS = 20_000_000
 
 
-class BaseRepresentation(TransformerMixin, BaseEstimator, ABC):
+class BaseRepresentation(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):
     """Base class of representations: what a fitted model sees inside, as a transformer of its rows.
 
     For every representation, whatever the model,
 
-    - `transform` gives a float64 array whose width does not exceed `max_width` and does not depend on the rows;
+    - `transform` gives a float64 array whose width does not exceed `max_width` and does not depend on the rows, or what
+      `set_output` asks for, whose columns are named after the class (leafrepresentation0, ...);
     - a row's output depends neither on the other rows nor on `chunk_rows`, but for rounding;
     - over the rows of `fit` (a sample of them, if there are more than `sample_rows`) each coordinate has mean 0, and
       the mean of their variances is 1; coordinates that are constant there are dropped;
@@ -61,6 +62,8 @@ class BaseRepresentation(TransformerMixin, BaseEstimator, ABC):
         What is subtracted from each coordinate, and by what it is divided.
     width_ : int
         Number of coordinates.
+    n_features_in_ : int
+        Number of columns of the rows of `fit`, where they have columns.
 
     Examples
     --------
@@ -144,7 +147,9 @@ class BaseRepresentation(TransformerMixin, BaseEstimator, ABC):
         self._steps, self.core_ = open_model(self.model)
         self._refuse(self.core_)
         rng = check_random_state(self.random_state)
-        sample = _drawn(as_rows(X), self.sample_rows, rng)
+        X = as_rows(X)
+        check_n_features(self, X, reset=True)
+        sample = _drawn(X, self.sample_rows, rng)
         self._prepare(sample, rng)
         raw = _stacked(self._raws(sample))
         axes = principal_axes(raw, self.max_width, rng)
@@ -171,10 +176,11 @@ class BaseRepresentation(TransformerMixin, BaseEstimator, ABC):
         NotFittedError
             If the representation is not fitted.
         ValueError
-            If the model gives NaN or infinity.
+            If there are more or fewer columns than in `fit`, or the model gives NaN or infinity.
         """
         check_is_fitted(self)
         X = as_rows(X)
+        check_n_features(self, X, reset=False)
         out = np.empty((num_samples(X), self.width_))
         start = 0
         for raw in self._raws(X):
@@ -216,6 +222,10 @@ class BaseRepresentation(TransformerMixin, BaseEstimator, ABC):
 
     def _what(self) -> str:
         return f"{type(self).__name__} of {type(self.core_).__name__}"
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.width_
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "width_")

@@ -168,6 +168,8 @@ class LeafRepresentation(BaseRepresentation):
         What is subtracted from each coordinate, and by what it is divided.
     width_ : int
         Number of coordinates.
+    n_features_in_ : int
+        Number of columns of the rows of `fit`, where they have columns.
 
     Examples
     --------

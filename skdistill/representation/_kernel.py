@@ -98,9 +98,10 @@ def _machine_kernel(core: Any) -> Kernel:
 class KernelRepresentation(BaseRepresentation):
     """The feature map of a kernel model: Nystroem coordinates of its own kernel, on its own support vectors.
 
-    With all support vectors as landmarks the decision function is linear in the coordinates before they are reduced
-    to `max_width`. Of more than 512 support vectors (training rows, for a Gaussian process) 512 are drawn; a Gaussian
-    process of several classes has a kernel for each, which share this number.
+    With all support vectors of a positive definite kernel as landmarks the decision function is linear in the
+    coordinates before they are reduced to `max_width`; of another, such as kernel="sigmoid", directions of negative
+    eigenvalues are left out. Of more than 512 support vectors (training rows, for a Gaussian process) 512 are drawn; a
+    Gaussian process of several classes has a kernel for each, which share this number.
 
     Parameters
     ----------
@@ -126,6 +127,8 @@ class KernelRepresentation(BaseRepresentation):
         What is subtracted from each coordinate, and by what it is divided.
     width_ : int
         Number of coordinates.
+    n_features_in_ : int
+        Number of columns of the rows of `fit`, where they have columns.
 
     Examples
     --------

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor, HistGradientBoostingClassifier
+from sklearn.utils.validation import validate_data
 
 from skdistill._sklearn import safe_indexing
 
@@ -59,6 +60,9 @@ def leaf_reader(core: Any) -> LeafReader | None:
         return None if core.get_params().get("booster") == "gblinear" else LeafReader(core.apply)
     if isinstance(core, HistGradientBoostingClassifier):
         return LeafReader(lambda rows: staged_values(core, rows), by_value=True)
+    if isinstance(core, GradientBoostingClassifier | GradientBoostingRegressor):
+        # Its trees are fitted on arrays, and would warn about the names of a frame.
+        return LeafReader(lambda rows: core.apply(validate_data(core, rows, accept_sparse="csr", reset=False)))
     if hasattr(core, "fit") and callable(getattr(core, "apply", None)):
         return LeafReader(core.apply)
     return _reader_of_members(core)

@@ -14,7 +14,7 @@ from skdistill.representation._linear import LogitRepresentation, gives_logits
 from skdistill.representation._opened import open_model
 from skdistill.representation._perceptron import PerceptronRepresentation, is_perceptron
 
-__all__ = ["REPRESENTATIONS", "resolve_representation"]
+__all__ = ["REPRESENTATIONS", "check_representation", "resolve_representation"]
 
 REPRESENTATIONS: dict[str, type[BaseRepresentation]] = {
     "leaves": LeafRepresentation,
@@ -83,8 +83,9 @@ default="auto"
     >>> type(leaves).__name__
     'LeafRepresentation'
     """
+    check_representation(representation, layers)
     if not isinstance(representation, str):
-        return [_own(representation, model, layers, random_state)]
+        return [_own(representation, model, random_state)]
     _, core = open_model(model)
     chosen = _chosen(representation, core, model)
     if not _has_layers(chosen):
@@ -97,15 +98,48 @@ default="auto"
     return [chosen(model=model, random_state=random_state).set_params(layer=name) for name in _layer_names(layers)]
 
 
+def check_representation(representation: Any, layers: str | Sequence[str] | None = None) -> None:
+    """Refuse what is no representation of any model, before there is a fitted one.
+
+    Parameters
+    ----------
+    representation : object
+        As in `resolve_representation`.
+    layers : str or sequence of str, default=None
+        Likewise.
+
+    Raises
+    ------
+    TypeError
+        If the object is no representation, or is one that is asked for layers besides.
+    ValueError
+        If the alias is unknown.
+    """
+    if isinstance(representation, str):
+        aliases = ("auto", "layers", *REPRESENTATIONS)
+        if representation not in aliases:
+            raise ValueError(
+                f"representation should be one of {', '.join(map(repr, aliases))} or an instance of "
+                f"BaseRepresentation, got {representation!r}. Use one of these names, or pass the representation "
+                "itself."
+            )
+        return
+    if not isinstance(representation, BaseRepresentation):
+        what = representation.__name__ if isinstance(representation, type) else type(representation).__name__
+        raise TypeError(
+            f"representation should be an alias or an instance of BaseRepresentation, got {what}. Pass an instance "
+            "such as LeafRepresentation(max_width=32), or a subclass of BaseRepresentation with a method _raw."
+        )
+    if layers is not None:
+        raise TypeError(
+            f"layers must be None where representation is an instance, got {layers!r}. Name the layer in the instance: "
+            "LayerRepresentation(layer=...)."
+        )
+
+
 def _chosen(alias: str, core: Any, model: Any) -> type[BaseRepresentation]:
     if alias in REPRESENTATIONS:
         return REPRESENTATIONS[alias]
-    if alias not in ("auto", "layers"):
-        known = ", ".join(repr(name) for name in ("auto", "layers", *REPRESENTATIONS))
-        raise ValueError(
-            f"representation should be one of {known} or an instance of BaseRepresentation, got {alias!r}. Use one of "
-            "these names, or pass the representation itself."
-        )
     if is_net(core):
         module, name = LAYERS
         found: type[BaseRepresentation] = getattr(import_module(module), name)
@@ -142,18 +176,7 @@ def _layer_names(layers: str | Sequence[str] | None) -> list[str | None]:
     return [*names]
 
 
-def _own(representation: Any, model: Any, layers: Any, random_state: int | None) -> BaseRepresentation:
-    if not isinstance(representation, BaseRepresentation):
-        what = representation.__name__ if isinstance(representation, type) else type(representation).__name__
-        raise TypeError(
-            f"representation should be an alias or an instance of BaseRepresentation, got {what}. Pass an instance "
-            "such as LeafRepresentation(max_width=32), or a subclass of BaseRepresentation with a method _raw."
-        )
-    if layers is not None:
-        raise TypeError(
-            f"layers must be None where representation is an instance, got {layers!r}. Name the layer in the instance: "
-            "LayerRepresentation(layer=...)."
-        )
+def _own(representation: BaseRepresentation, model: Any, random_state: int | None) -> BaseRepresentation:
     held = representation.get_params(deep=False)
     # A clone would unfit the model that the instance holds.
     own = clone(representation.__class__(**{**held, "model": None}))

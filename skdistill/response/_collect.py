@@ -7,9 +7,10 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skdistill._sklearn import num_samples, safe_indexing
+from skdistill._sklearn import BaseSearchCV, num_samples, safe_indexing
 from skdistill.exceptions import InvalidResponseError, TeacherError
 from skdistill.response._response import Kind, TeacherResponse
 
@@ -114,12 +115,24 @@ def binary_logits(margins: np.ndarray, n_classes: int) -> np.ndarray:
 
 
 def _refuse_one_vs_one(teacher: Any) -> None:
-    inner = teacher.estimator if is_frozen(teacher) else teacher
-    if getattr(inner, "decision_function_shape", None) == "ovo" and len(teacher.classes_) > 2:
+    if getattr(_innermost(teacher), "decision_function_shape", None) == "ovo" and len(teacher.classes_) > 2:
         raise InvalidResponseError(
             "The teacher's decision_function compares pairs of classes (decision_function_shape='ovo'), so it has no "
             "margin per class. Set decision_function_shape='ovr'."
         )
+
+
+def _innermost(teacher: Any) -> Any:
+    """Return the learner whose margins a fitted teacher passes on, out of frozen shells, searches and pipelines."""
+    while True:
+        if is_frozen(teacher):
+            teacher = teacher.estimator
+        elif isinstance(teacher, BaseSearchCV):
+            teacher = teacher.best_estimator_
+        elif isinstance(teacher, Pipeline):
+            teacher = teacher.steps[-1][1]
+        else:
+            return teacher
 
 
 def check_can_answer(teacher: Any, task: Task) -> None:

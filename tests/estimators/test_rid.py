@@ -3,6 +3,7 @@
 import contextlib
 import io
 import pickle
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils import shuffle
+from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, EarlyStopping
 
 from skdistill.estimators import RIDStudent
@@ -41,6 +43,13 @@ def rid(teacher=None, student=None, **params):
     return RIDStudent(teacher, net() if student is None else student, **{"random_state": 0, **params})
 
 
+def untrained(seed=0):
+    """A module with parameters of its own seed: torch's generator begins elsewhere in every process."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return Perceptron()
+
+
 TEACHERS = {
     "forest": RandomForestClassifier(10),
     "boosting": HistGradientBoostingClassifier(max_iter=5),
@@ -49,7 +58,7 @@ TEACHERS = {
     "answers": GaussianNB(),
     "net": net(),
     "pipeline": make_pipeline(StandardScaler(), RandomForestClassifier(5)),
-    "module": FrozenEstimator(TorchTeacher(Perceptron(), classes=np.unique(y))),
+    "module": FrozenEstimator(TorchTeacher(untrained(), classes=np.unique(y))),
     "frozen": FrozenEstimator(RandomForestClassifier(5, random_state=0).fit(Z, y)),
 }
 
@@ -68,7 +77,6 @@ STUDENTS = {
     "none": None,
     "net": net(),
     "class": SmallNet,
-    "linear": torch.nn.Linear,
     "pipeline": make_pipeline(StandardScaler(), net()),
     "probabilities": net(module__softmax=True, criterion=torch.nn.NLLLoss),
     "double": net(module__double=True),
@@ -80,13 +88,96 @@ STUDENTS = {
 @pytest.mark.parametrize("name", STUDENTS)
 def test_any_student(name, match):
     model = RIDStudent(RandomForestClassifier(10), STUDENTS[name], match=match, random_state=0).fit(Z, y)
-    # Guessing scores a third; the linear module has but a few hundred steps.
-    assert model.score(Z, y) > 0.6
+    assert model.score(Z, y) > 0.8
     proba = model.predict_proba(Z)
     np.testing.assert_allclose(proba.sum(axis=1), 1.0)
     np.testing.assert_array_equal(model.predict(Z), model.classes_[proba.argmax(axis=1)])
     np.testing.assert_array_equal(model.student_.predict_proba(Z), proba)
     assert type(pickle.loads(pickle.dumps(model)).net_) is type(model.net_)
+
+
+def test_a_module_of_one_layer():
+    model = RIDStudent(RandomForestClassifier(10), torch.nn.Linear, random_state=0).fit(Z, y)
+    # Guessing scores a third; the linear module has but a few hundred steps.
+    assert model.score(Z, y) > 0.6
+
+
+@pytest.mark.parametrize("match", ["hidden", "both"])
+def test_a_student_without_a_hidden_layer_is_matched_at_its_output(match):
+    inside = {"representation": "leaves", "random_state": 0}
+    with pytest.warns(UserWarning, match=r"needs a student with a hidden layer, got Linear.*Use match='out") as caught:
+        model = RIDStudent(RandomForestClassifier(10), torch.nn.Linear, match=match, **inside).fit(Z, y)
+    assert caught[0].filename == __file__
+    assert model.student_filter_ == model.scale_ == []
+    output = RIDStudent(RandomForestClassifier(10), torch.nn.Linear, match="output", **inside).fit(Z, y)
+    np.testing.assert_array_equal(model.predict_proba(Z), output.predict_proba(Z))
+    # What moves towards the student, or has no filter, is matched by the outputs as it was.
+    for params in ({"filter_fraction": 0.25}, {"method": "vid"}, {"method": "ted"}):
+        other = RIDStudent(RandomForestClassifier(10), torch.nn.Linear, match=match, **inside, **params).fit(Z, y)
+        assert other.student_filter_[0].layers[0].in_features == 3
+
+
+class Lower(Perceptron):
+    """Computes in bfloat16, and gives logits of that type."""
+
+    def forward(self, x):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return super().forward(x)
+
+
+class Stepping(NeuralNetClassifier):
+    """Keeps the types of its losses, and may compute its steps in bfloat16."""
+
+    lower = False
+    types: ClassVar[set] = set()
+
+    def train_step_single(self, batch, **fit_params):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.lower):
+            step = super().train_step_single(batch, **fit_params)
+        self.types.add(step["loss"].dtype)
+        return step
+
+
+class LowerStepping(Stepping):
+    lower = True
+
+
+SETTINGS = {
+    "output": {},
+    # Two matches at the default weight magnify the least difference of precision.
+    "both": {"match": "both", "transfer_weight": 0.5},
+    "paper": {"match": "hidden", "filter_fraction": 0.25, "warmup_epochs": 2, "cycle_epochs": 8},
+    "vid": {"method": "vid"},
+    "ted": {"method": "ted", "warmup_epochs": 2},
+    "none": {"method": "none"},
+}
+
+
+@pytest.mark.parametrize(("module", "kind"), [(Lower, Stepping), (Perceptron, LowerStepping)], ids=["module", "step"])
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_mixed_precision(setting, module, kind):
+    Stepping.types.clear()
+    lower = rid(student=net(module=module, kind=kind), **SETTINGS[setting]).fit(Z, y)
+    assert Stepping.types == {torch.float32}
+    proba = lower.predict_proba(Z)
+    assert proba.dtype == np.float64
+    np.testing.assert_allclose(proba.sum(axis=1), 1.0)
+    # The transfer, too, is that of single precision but for bfloat16's three digits.
+    whole = rid(**SETTINGS[setting]).fit(Z, y)
+    assert np.abs(proba - whole.predict_proba(Z)).mean() < 0.02
+    for one, other in zip(lower.history_, whole.history_, strict=True):
+        assert one.get("transfer_loss", 0.0) == pytest.approx(other.get("transfer_loss", 0.0), rel=0.1)
+    again = pickle.loads(pickle.dumps(lower))
+    np.testing.assert_array_equal(again.predict_proba(Z), proba)
+
+
+def test_mixed_precision_of_teachers_and_of_plain_nets():
+    model = rid(net(module=Lower), net(module=Lower), match="both").fit(Z, y)
+    assert model.score(Z, y) > 0.8
+    assert np.isfinite(model.information_(Z, y).redundancy)
+    plain = HeldNetClassifier(net(module=Lower), random_state=0).fit(Z, y)
+    without = rid(net(), net(module=Lower), transfer_weight=0.0).fit(Z, y)
+    np.testing.assert_array_equal(without.predict_proba(Z), plain.predict_proba(Z))
 
 
 def test_without_a_student_it_is_the_small_net_on_standardised_columns():
@@ -117,7 +208,7 @@ def test_frames_with_categories():
     frame = pandas.DataFrame({"length": Z[:, 0], "width": Z[:, 2], "kind": np.where(X[:, 3] > 1.0, "wide", "narrow")})
     encode = make_column_transformer((OneHotEncoder(), ["kind"]), remainder="passthrough")
     teacher = make_pipeline(clone(encode), RandomForestClassifier(10))
-    student = make_pipeline(encode, StandardScaler(), net())
+    student = make_pipeline(encode, StandardScaler(), net(max_epochs=60))
     model = RIDStudent(teacher, student, random_state=0).fit(frame, y)
     assert model.score(frame, y) > 0.8
     assert model.feature_names_in_.tolist() == ["length", "width", "kind"]
@@ -213,7 +304,9 @@ def test_answers_stand_beside_the_inside_of_a_frozen_filter():
     width = papers.representation_[0].width_
     both = default.representation_[0].transform(Z)
     assert both.shape == (150, width + 3)
-    logs = np.log(np.maximum(default.teacher_.predict_proba(Z), 1e-6))
+    proba = default.teacher_.predict_proba(Z)
+    # A vote that nobody cast counts as half the least that was.
+    logs = np.log(np.maximum(proba, 0.5 * proba[proba > 0].min()))
     np.testing.assert_allclose(both[:, width:], logs - logs.mean(axis=1, keepdims=True), atol=1e-12)
     # They reach the filter with a single weight.
     weights = default.teacher_filter_[0].layers[0].weight.detach().numpy()[:, width:]
@@ -222,7 +315,10 @@ def test_answers_stand_beside_the_inside_of_a_frozen_filter():
     # Where a hidden layer is matched they are coordinates like any other.
     assert rid(forest, match="hidden").fit(Z, y).representation_[0].n_answers_ == 0
     assert rid(forest, representation="leaves").fit(Z, y).representation_[0].width_ == width
-    assert rid(LogisticRegression(max_iter=1000)).fit(Z, y).representation_[0].width_ == 3
+    logistic = LogisticRegression(max_iter=1000).fit(Z, y)
+    # Of a linear teacher the logits are the inside; as answers they have a single weight besides.
+    assert rid(FrozenEstimator(logistic)).fit(Z, y).representation_[0].transform(Z).shape == (150, 6)
+    assert rid(FrozenEstimator(logistic), match="hidden").fit(Z, y).representation_[0].width_ == 3
 
 
 def test_answers_of_a_teacher_that_knows_some_of_the_classes_have_a_column_for_each():
@@ -247,6 +343,62 @@ def test_answers_for_other_classes_are_columns_of_the_representation(labels):
     # Both blocks have the same total variance.
     assert both[:, :width].var(axis=0).sum() == pytest.approx(both[:, width:].var(axis=0).sum())
     assert model.score(Z, codes) > 0.8
+
+
+@pytest.mark.parametrize("teacher", [RandomForestClassifier(10, random_state=0), LogisticRegression(max_iter=1000)])
+def test_a_teacher_of_the_same_rows_teaches_what_it_answers_about_others(teacher):
+    model = rid(teacher).fit(Z, y)
+    (seen,) = model.representation_
+    (weights,) = (layer.layers[0].weight.detach().numpy() for layer in model.teacher_filter_)
+    assert seen.transform(Z).shape == (150, weights.shape[1])
+    # Nothing of the inside, and a single weight for the answers.
+    np.testing.assert_array_equal(weights[:, :-3], 0.0)
+    np.testing.assert_allclose(weights[:, -3:], weights[0, -3] * np.eye(3), atol=1e-7)
+    assert weights[0, -3] > 0.1
+    told = model.history_[0]["information"]
+    assert model.trust_ == [pytest.approx(told * (1.0 - told) ** 2)]
+    frozen = rid(FrozenEstimator(clone(teacher).fit(Z, y))).fit(Z, y)
+    first = frozen.history_[0]
+    more = first["answer_information"] + max(0.0, first["information"] - first["own_information"])
+    assert frozen.trust_ == [pytest.approx(min(1.0, more / first["own_information"]))]
+
+
+def test_a_frozen_teacher_is_followed_as_far_as_it_tells_more_than_the_rows():
+    rng = np.random.default_rng(0)
+    good = RandomForestClassifier(50, random_state=0).fit(Z, y)
+    random = RandomForestClassifier(50, random_state=0).fit(Z, rng.permutation(y))
+    knows, guesses = (rid(FrozenEstimator(one)).fit(Z[::2], y[::2]) for one in (good, random))
+    assert knows.trust_[0] == 1.0
+    # Its leaves cut the rows into parts that labels can be learnt from; so do the rows' own columns.
+    assert guesses.history_[0]["information"] > 0.3
+    assert guesses.trust_[0] < 0.1
+
+
+def test_a_teacher_that_knows_labels_of_noise_by_heart_teaches_next_to_nothing():
+    rng = np.random.default_rng(0)
+    noise, drawn = rng.normal(size=(300, 5)), rng.integers(3, size=300)
+    forest = RandomForestClassifier(20, random_state=0)
+    assert rid(forest, net(module__n_in=5)).fit(noise, drawn).trust_[0] < 0.02
+    # The inside that was asked for by name is believed: its labels are those of the same rows.
+    assert rid(forest, net(module__n_in=5), representation="leaves").fit(noise, drawn).trust_[0] > 0.3
+
+
+def test_rows_that_nobody_else_can_be_asked_about_teach_nothing():
+    some = [int(np.flatnonzero(codes == k)[0]) for k in range(3)]
+    model = rid(student=net(train_split=None, batch_size=3)).fit(Z[some], y[some])
+    plain = rid(student=net(train_split=None, batch_size=3), method="none").fit(Z[some], y[some])
+    assert model.trust_ == [0.0]
+    np.testing.assert_array_equal(model.predict_proba(Z), plain.predict_proba(Z))
+
+
+def test_equal_rows_are_told_by_teachers_that_saw_none_of_them():
+    # Copies of a row have the same label, which only a teacher that saw one of them can know.
+    rng = np.random.default_rng(1)
+    rows, drawn = rng.normal(size=(60, 4)), rng.integers(3, size=60)
+    forest = RandomForestClassifier(20, random_state=0)
+    model = rid(forest).fit(np.repeat(rows, 5, axis=0), np.repeat(drawn, 5))
+    assert model.teacher_.score(rows, drawn) > 0.9
+    assert model.trust_[0] < 0.02
 
 
 def test_a_teacher_with_a_kernel_pickles():

@@ -5,12 +5,15 @@ import sys
 import numpy as np
 import pytest
 import torch
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.compose import make_column_transformer
+from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from skorch.callbacks import Callback
 
 from skdistill.estimators import RIDStudent
 from skdistill.exceptions import (
@@ -18,7 +21,9 @@ from skdistill.exceptions import (
     ConvergenceError,
     OptionalDependencyError,
     StudentRouteError,
+    TeacherError,
 )
+from skdistill.representation import LeafRepresentation, LogitRepresentation
 from tests.nets.modules import Perceptron, classifier, regressor
 
 rng = np.random.default_rng(0)
@@ -38,6 +43,13 @@ def rid(teacher=None, student=None, **params):
     return RIDStudent(teacher, classifier() if student is None else student, **{"random_state": 0, **params})
 
 
+class Idle(Callback):
+    """Might change the module, and does not."""
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        pass
+
+
 class NoSizes(torch.nn.Module):
     def __init__(self, n_hidden):
         super().__init__()
@@ -55,7 +67,22 @@ WRONG_PARAMETERS = [
     ({"layers": []}, r"layers must be None, the name of a layer of the teacher, or a list.*got \[\]. Use None"),
     ({"layers": [("a", "b", "c")]}, r"layers must be None.*got \[\('a', 'b', 'c'\)\]"),
     ({"layers": 3}, r"layers must be None.*got 3"),
+    ({"representation": "leafs"}, r"representation should be one of 'auto', .*'leaves'.*got 'leafs'"),
+    ({"layers": [(None, "hiden")]}, r"layers must name layers of the student's module Perceptron, got 'hiden'. It"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"representation": PCA()}, r"representation should be an alias or an instance of Base.*got PCA. Pass"),
+        ({"representation": LeafRepresentation}, r"representation should be an alias.*got LeafRepresentation"),
+        ({"representation": LogitRepresentation(), "layers": "a"}, r"layers must be None where .*got \['a'\]"),
+    ],
+)
+def test_representations_that_are_none(params, words):
+    with pytest.raises(TypeError, match=words):
+        rid(Watched(), **params).fit(X, y)
 
 
 @pytest.mark.parametrize(("params", "words"), WRONG_PARAMETERS, ids=lambda value: str(value)[:25])
@@ -76,7 +103,10 @@ WRONG_INPUT = [
     (X, np.full(60, "ant"), {}, r"at least two classes, got only one class, 'ant'"),
     (X, y, {"sample_weight": (y == "ant").astype(float)}, r"at least two classes.*sample_weight leaves rows of two"),
     (X, X[:, 0], {}, r"Unknown label type"),
-    (X, None, {}, r"requires y to be passed"),
+    (X, None, {}, r"RIDStudent requires y to be passed.*leave out rows that have none"),
+    (with_gap(1e300), y, {}, r"value too large for a neural net in float32.*at most 3.4e\+38, got 1e\+300"),
+    (X.reshape(60, 1, 2, 2), y, {}, r"X must be a table.*dim 4.*\(60, 1, 2, 2\).*Unflatten\(1, \(1, 2, 2\)\)"),
+    (X.reshape(60, 2, 2).tolist(), y, {}, r"X must be a table.*dim 3.*Flatten each row"),
     (X, np.where(np.arange(60) < 3, None, y), {}, r"y must hold classes of one kind"),
     (X, np.where(np.arange(60) < 3, np.nan, 1.0), {}, r"y contains NaN"),
     (X, y, {"X_teacher": X[:5]}, r"X_teacher must hold the same rows as X, 60 of them, got 5"),
@@ -114,10 +144,6 @@ def test_teachers_that_are_none():
 
 
 def test_layers_that_do_not_exist():
-    with pytest.raises(
-        ValueError, match=r"layers must name layers of the student's module Perceptron, got 'hiden'. It"
-    ):
-        rid(layers=[(None, "hiden")]).fit(X, y)
     with pytest.raises(ValueError, match=r"layer must be one of the layers of the module Perceptron: 'hidden', 'norm'"):
         rid(classifier(), layers="hiden").fit(X, y)
     with pytest.raises(TypeError, match=r"layers must be None for a model without layers"):
@@ -127,12 +153,59 @@ def test_layers_that_do_not_exist():
 @pytest.mark.parametrize("n_out", [2, 4])
 def test_a_module_of_another_width(n_out):
     with pytest.raises(StudentRouteError, match="must give one column for each of the 3 classes, got outputs of shape"):
-        rid(student=classifier(module__n_out=n_out)).fit(X, y)
+        rid(Watched(), classifier(module__n_out=n_out)).fit(X, y)
+    # The plain student is of no other width, and a net that is sized by the data is judged by it.
+    with pytest.raises(StudentRouteError, match="must give one column for each of the 3 classes"):
+        rid(Watched(), classifier(module__n_out=n_out), method="none").fit(X, y)
+    with pytest.raises(StudentRouteError, match="must give one column for each of the 3 classes"):
+        rid(student=classifier(module__n_out=n_out, callbacks=[Idle()])).fit(X, y)
 
 
 def test_a_module_for_other_columns():
     with pytest.raises(ValueError, match=r"must take rows of shape \(4,\), and fails on them"):
-        rid(student=classifier(module__n_in=7)).fit(X, y)
+        rid(Watched(), classifier(module__n_in=7)).fit(X, y)
+
+
+def test_a_net_that_states_other_classes():
+    with pytest.raises(StudentRouteError, match=r"classes of NeuralNetC.* must be .*'ant', 'bee'.*got \[5, 6, 7\]"):
+        rid(Watched(), classifier(classes=[5, 6, 7])).fit(X, y)
+    with pytest.raises(StudentRouteError, match=r"got \['cat', 'bee', 'ant'\]"):
+        rid(Watched(), make_pipeline(StandardScaler(), classifier(classes=["cat", "bee", "ant"]))).fit(X, y)
+
+
+class WatchedRegressor(LinearRegression):
+    """A regressor that must not be fitted."""
+
+    def fit(self, X, y, sample_weight=None):
+        raise AssertionError("the teacher was fitted before the input was checked")
+
+
+def test_teachers_that_are_regressors():
+    words = r"teacher must be a classifier, got the regressor (WatchedRegressor|Pipeline|LinearRegression). Use the cl"
+    fitted = LinearRegression().fit(X, X[:, 0])
+    for teacher in (
+        WatchedRegressor(),
+        make_pipeline(StandardScaler(), WatchedRegressor()),
+        FrozenEstimator(fitted),
+    ):
+        with pytest.raises(TeacherError, match=words):
+            rid(teacher).fit(X, y)
+    forest = FrozenEstimator(RandomForestRegressor(3).fit(X, X[:, 0]))
+    with pytest.raises(TeacherError, match=r"teacher must be a classifier, got the regressor RandomForestRegressor"):
+        rid(forest, representation="log_proba").fit(X, y)
+
+
+@pytest.mark.needs("pandas")
+def test_columns_of_words_and_no_student():
+    import pandas
+
+    words = pandas.DataFrame({"size": X[:, 0], "kind": np.where(X[:, 1] > 0, "w", "v")})
+    encode = make_column_transformer((OneHotEncoder(), ["kind"]), remainder="passthrough")
+    with pytest.raises(ValueError, match=r"X must be numeric for student=None.*'[vw]'.*make_pipeline\(make_col"):
+        RIDStudent(make_pipeline(encode, Watched())).fit(words, y)
+    # What a user's own steps refuse is theirs to say.
+    with pytest.raises(ValueError, match=r"^could not convert string to float: '[vw]'"):
+        rid(make_pipeline(encode, Watched()), make_pipeline(StandardScaler(), classifier())).fit(words, y)
 
 
 @pytest.mark.parametrize("method", ["rid", "vid", "none"])
@@ -198,3 +271,5 @@ def test_rows_to_predict_are_checked():
         model.predict(X[:, :3])
     with pytest.raises(ValueError, match="NaN"):
         model.predict(with_gap(np.nan))
+    with pytest.raises(ValueError, match=r"X must be a table of rows, got an array with dim 3.*Flatten each row"):
+        model.predict(X.reshape(60, 2, 2))

@@ -374,3 +374,19 @@ def test_frame(degraded):
     assert tuple(frame.loc["synergy", ["low", "high"]]) == pid.intervals_["synergy"]
     assert frame["p_value"].isna().all()
     np.testing.assert_allclose(frame["value"] + frame["bias"], frame["plug_in"], atol=1e-12)
+
+
+@pytest.mark.parametrize("correction", [None, "chao", "miller_madow", "permutation", "jackknife"])
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.filterwarnings("ignore:The table has")
+def test_no_more_is_told_than_there_are_labels(n_classes, correction):
+    # So few rows that corrections count on labels that were not seen: with chao, 1.8 bits of two labels.
+    y = np.arange(n_classes)
+    for T, S in ((y, y), (y, np.zeros(n_classes, dtype=int)), (y % 2, y // 2)):
+        pid = PIDEstimator(encoder="label", bias_correction=correction, random_state=0).fit(T, S, y)
+        bounds = np.log2([n_classes, len(np.unique(T)), len(np.unique(S))])
+        told = [pid.mutual_information_, pid.information_teacher_, pid.information_student_]
+        assert (told <= bounds + 1e-6).all()
+        atoms = [values_of(pid)[name] for name in ATOMS]
+        assert sum(atoms) == pytest.approx(pid.mutual_information_, abs=1e-6)
+        assert min(atoms) >= -1e-9

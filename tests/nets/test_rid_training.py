@@ -18,10 +18,19 @@ from torch.utils.data import DataLoader, Subset
 
 from skdistill.exceptions import ConvergenceError, StudentRouteError
 from skdistill.nets._batches import Batches, take_batches_at_once
-from skdistill.nets._guide import Guide, Recipe
+from skdistill.nets._guide import Guide
+from skdistill.nets._inputs import CastOutputs
+from skdistill.nets._own_view import own_view
+from skdistill.nets._recipe import Recipe
 from skdistill.nets._redundant import optimal_scale
 from skdistill.nets._rid_training import Session, teach_redundant
-from skdistill.nets._task_filter import fit_task_filter, honest_temperature, logistic_regression
+from skdistill.nets._task_filter import (
+    TaskFilter,
+    fit_task_filter,
+    honest_temperature,
+    logistic_regression,
+    matching_temperature,
+)
 from tests.nets.modules import Perceptron, classifier, rows
 
 PAPER = {"warmup_epochs": 4, "cycle_epochs": 4, "filter_fraction": 0.25, "match": "hidden"}
@@ -309,6 +318,78 @@ def test_a_temperature_never_makes_answers_surer():
     assert honest_temperature(logits, codes, weight, 5.0) == 100.0
 
 
+@pytest.mark.parametrize("n_classes", [2, 5])
+def test_answers_are_matched_where_half_of_what_is_possible_is_open(n_classes):
+    rng = np.random.default_rng(5)
+    answers, weight = 8.0 * rng.normal(size=(60, n_classes)), rng.uniform(0.5, 2.0, 60)
+
+    def left_open(tau):
+        p = softmax(answers / tau, axis=1)
+        return np.average(-(p * np.log(p)).sum(axis=1), weights=weight) / np.log(n_classes)
+
+    found = matching_temperature(answers, weight)
+    assert found > 1.0
+    assert left_open(found) == pytest.approx(0.5, abs=1e-9)
+    # Answers at that temperature are already soft enough, and softer ones stay as they are.
+    assert matching_temperature(answers / found, weight) == pytest.approx(1.0, abs=1e-9)
+    assert matching_temperature(answers / (2.0 * found), weight) == 1.0
+    assert matching_temperature(1e6 * answers, weight) == 100.0
+
+
+def told(information, by_answers, by_columns):
+    empty = np.zeros((0, 0))
+    return TaskFilter(empty, empty, empty, 1.0, 1.0, 1.0, information, by_answers, by_columns).trust
+
+
+def test_trust_is_what_a_teacher_tells_beyond_the_rows():
+    # Answers that tell as much as the rows are followed all the way, whatever the inside tells.
+    assert told(0.6, 0.5, 0.5) == told(0.6, 0.7, 0.5) == 1.0
+    # Nothing in the answers, and no more in the inside than in the rows: nothing.
+    assert told(0.5, 0.0, 0.5) == told(0.3, 0.0, 0.5) == 0.0
+    assert told(0.6, 0.1, 0.5) == pytest.approx((0.1 + 0.1) / 0.5)
+    # Where nobody but the teacher tells anything, it is all there is.
+    assert told(0.1, 0.0, 0.0) == told(0.1, None, 0.0) == 1.0
+    assert told(0.0, 0.0, 0.0) == 0.0
+    # Without answers only the whole can be compared.
+    assert told(0.4, None, 0.8) == pytest.approx(0.25)
+    assert told(0.9, None, 0.8) == 1.0
+
+
+def test_random_features_are_not_trusted_and_answers_are():
+    rng = np.random.default_rng(4)
+    X, codes, _ = data(400)
+    random = np.maximum(X @ rng.normal(size=(4, 30)), 0.0)
+    said = np.where(np.eye(3)[codes] > 0, 2.0, -1.0)
+    useless, useful = (
+        fit_task_filter(
+            np.column_stack([random, answers]),
+            codes,
+            np.ones(400),
+            3,
+            n_answers=3,
+            own=lambda numbers: own_view(X[numbers], 0),
+            random_state=0,
+        )
+        for answers in (rng.permutation(said), said)
+    )
+    # A regression on random features of the rows tells much of the labels.
+    assert useless.information > 0.5 * useless.own_information > 0.1
+    assert useless.trust < 0.2
+    assert useful.trust == 1.0
+
+
+@pytest.mark.parametrize("shape", [(50, 3), (50, 100), (20, 90), (40, 2, 6, 6), (5, 1)])
+def test_the_own_view_of_rows(shape):
+    X = np.random.default_rng(1).normal(size=shape)
+    X[..., 0] = 7.0
+    found = own_view(X, 0)
+    flat = X.reshape(len(X), -1)
+    assert found.shape == (len(X), min(flat.shape[1], max(64, flat.shape[1] if len(X) <= 64 else 64)) + min(64, len(X)))
+    np.testing.assert_allclose(found.mean(axis=0), 0.0, atol=1e-9)
+    np.testing.assert_array_equal(found, own_view(sparse.csr_matrix(flat), 0))
+    np.testing.assert_allclose(found, own_view(3.0 * X + 1.0, 0), atol=1e-8)
+
+
 def answering(n_rows, knows=True, sharpness=1.0, seed=0):
     """Labels drawn from probabilities, and a teacher's inside without use, with its answers for three classes."""
     rng = np.random.default_rng(seed)
@@ -412,10 +493,28 @@ def test_several_layers_have_filters_of_their_own():
     assert len(guide.trusts) == 2
 
 
+class Ahead(torch.nn.Module):
+    """Its only linear layer is a hidden one: behind it are units with parameters of their own."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = torch.nn.Linear(4, 6)
+        self.centres = torch.nn.Parameter(torch.eye(3, 6))
+
+    def forward(self, x):
+        return -torch.cdist(self.first(x), self.centres)
+
+
 def test_a_student_without_hidden_layers_is_matched_by_its_outputs():
     net = classifier(module=torch.nn.Linear, module__in_features=4, module__out_features=3)
     _, guide = teach(net, recipe())
-    assert guide.pairs[0].student.layers[0].in_features == 3
+    assert (guide.recipe.match, guide.student_filters) == ("output", [])
+    for wanted in (recipe(**PAPER), recipe("vid"), recipe("ted")):
+        _, guide = teach(net, wanted)
+        assert guide.recipe == wanted
+        assert guide.pairs[0].student.layers[0].in_features == 3
+    for module, layers in ((Ahead, None), (Perceptron, None), (Perceptron, ["out"])):
+        assert teach(classifier(module), recipe(match="hidden"), layers=layers)[1].recipe.match == "hidden"
 
 
 def test_a_layer_that_does_not_exist():
@@ -473,7 +572,9 @@ def test_callbacks_of_the_user_work(tmp_path):
 def test_the_net_is_left_as_the_user_s():
     net, _ = teach(classifier(), recipe())
     assert type(net) is type(classifier())
-    assert [hook for part in net.module_.modules() for hook in part._forward_hooks.values()] == []
+    # But for the cast of what the module gives.
+    assert [hook for part in net.module_.children() for hook in part._forward_hooks.values()] == []
+    assert [type(hook) for hook in net.module_._forward_hooks.values()] == [CastOutputs]
     assert isinstance(net.criterion_, torch.nn.CrossEntropyLoss)
     np.testing.assert_array_equal(
         pickle.loads(pickle.dumps(net)).predict_proba(data()[0]), net.predict_proba(data()[0])
@@ -541,3 +642,13 @@ def test_error_of_layers_lists_all_of_them():
     with pytest.raises(ValueError, match="It has") as caught:
         teach(classifier(), recipe(), layers=["x"])
     assert re.findall(r"'(\w+)'", str(caught.value))[1:] == [name for name, _ in Perceptron().named_modules() if name]
+
+
+@pytest.mark.needs("pandas")
+def test_representations_that_come_as_frames():
+    import pandas as pd
+
+    _, _, T = data()
+    plain, _ = teach(classifier(), recipe())
+    framed, _ = teach(classifier(), recipe(), sources=[pd.DataFrame(T)])
+    assert_same_net(plain, framed)

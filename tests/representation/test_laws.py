@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -66,6 +68,24 @@ class TestEveryModel:
         own = representation(name)
         frozen = clone(own.set_params(model=FrozenEstimator(own.model)))
         np.testing.assert_array_equal(frozen.fit(X).transform(X), representation(name).fit(X).transform(X))
+
+    @pytest.mark.needs("pandas")
+    def test_is_a_transformer_with_names(self, name):
+        X, _ = rows()
+        seen = representation(name, max_width=3).fit(X)
+        names = [f"{type(seen).__name__.lower()}{place}" for place in range(seen.width_)]
+        assert seen.get_feature_names_out().tolist() == names
+        expected = seen.transform(X)
+        table = seen.set_output(transform="pandas").transform(X)
+        assert list(table.columns) == names
+        np.testing.assert_array_equal(table.to_numpy(), expected)
+
+    def test_knows_how_many_columns_it_was_fitted_on(self, name):
+        X, _ = rows()
+        seen = representation(name).fit(X)
+        assert seen.n_features_in_ == 6
+        with pytest.raises(ValueError, match=rf"X has 5 features, but {type(seen).__name__} is expecting 6 features"):
+            seen.transform(X[:, :5])
 
     def test_model_is_not_changed(self, name):
         X, _ = rows()
@@ -308,3 +328,16 @@ def test_working_memory_does_not_grow_with_the_rows(name):
             tracemalloc.stop()
     # Leaves of 4000 rows and 20 trees alone would hold 640 kB, four times those of 1000.
     assert working[1] < 1.3 * working[0] + 20_000
+
+
+def test_rows_without_columns():
+    texts = ["an ant", "a bee", "a cat", "an ant and a bee", "a cat and a bee", "no ant"]
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, [0, 1, 1, 0, 1, 0])
+    (seen,) = resolve_representation("auto", model)
+    assert seen.fit(texts).transform(texts).shape == (6, 1)
+    assert not hasattr(seen, "n_features_in_")
+
+
+def test_names_before_fit():
+    with pytest.raises(NotFittedError, match="LeafRepresentation"):
+        LeafRepresentation(model=fitted("forest")).get_feature_names_out()

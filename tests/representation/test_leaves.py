@@ -130,6 +130,22 @@ class TestRepresentation:
         seen = LeafRepresentation(model=fitted("forest"), chunk_rows=20, random_state=0).fit(X)
         assert seen._book.n_columns == sum(len(np.unique(column)) for column in fitted("forest").apply(X[:40]).T)
 
+    @pytest.mark.needs("pandas")
+    @pytest.mark.parametrize("name", TREES)
+    def test_frames_are_read_without_a_warning(self, name):
+        import pandas as pd
+
+        X, y = rows()
+        frame = pd.DataFrame(X, columns=list("abcdef"))
+        model = clone(fitted(name)).fit(frame, y)
+        seen = LeafRepresentation(model=model, random_state=0).fit(frame).transform(frame)
+        np.testing.assert_array_equal(
+            seen, LeafRepresentation(model=clone(model).fit(X, y), random_state=0).fit(X).transform(X)
+        )
+        if name == "boosting":
+            with pytest.raises(ValueError, match="feature names should match those that were passed during fit"):
+                LeafRepresentation(model=model).fit(frame[list("bacdef")])
+
     def test_fewer_rows_than_directions(self):
         X, _ = rows()
         assert LeafRepresentation(model=fitted("forest"), random_state=0).fit(X[:5]).transform(X).shape == (len(X), 5)

@@ -10,8 +10,10 @@ from sklearn.datasets import make_classification
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
-from sklearn.model_selection import KFold, RepeatedKFold, TimeSeriesSplit, cross_val_predict
+from sklearn.model_selection import GridSearchCV, KFold, RepeatedKFold, TimeSeriesSplit, cross_val_predict
 from sklearn.multioutput import MultiOutputClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -80,6 +82,26 @@ def test_margins_between_pairs_of_classes_are_refused(data):
             ask(asked, X)
     two = SVC(decision_function_shape="ovo").fit(X, y > 0)
     assert ask(two, X).values.shape == (90, 2)
+
+
+@pytest.mark.parametrize("shape", ["ovo", "ovr"])
+def test_margins_between_pairs_of_classes_are_refused_in_pipelines_and_searches(data, shape):
+    X, y = data
+    machine = SVC(decision_function_shape=shape)
+    search = GridSearchCV(make_pipeline(StandardScaler(), machine), {"svc__C": [1.0]}, cv=2)
+    teachers = [
+        make_pipeline(StandardScaler(), machine).fit(X, y),
+        FrozenEstimator(make_pipeline(StandardScaler(), machine).fit(X, y)),
+        make_pipeline(StandardScaler(), FrozenEstimator(machine.fit(X, y))).fit(X, y),
+        search.fit(X, y),
+        GridSearchCV(machine, {"C": [1.0]}, cv=2).fit(X, y),
+    ]
+    for teacher in teachers:
+        if shape == "ovr":
+            np.testing.assert_array_equal(ask(teacher, X).values, teacher.decision_function(X))
+            continue
+        with pytest.raises(InvalidResponseError, match=r"decision_function_shape='ovo'.*Set .*'ovr'"):
+            ask(teacher, X)
 
 
 @pytest.mark.parametrize("teacher", [LogisticRegression(), LinearSVC(), DecisionTreeClassifier(max_depth=3)])
