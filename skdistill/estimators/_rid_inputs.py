@@ -240,6 +240,8 @@ def rows_for_net(steps: Pipeline | None, rows: Labelled, student: Any) -> Any:
 
     Raises
     ------
+    TypeError
+        If entries are objects that stand for no number.
     ValueError
         If they are not numeric, have gaps, or are others than before.
     """
@@ -251,7 +253,8 @@ def rows_for_net(steps: Pipeline | None, rows: Labelled, student: Any) -> Any:
     except (TypeError, ValueError) as error:
         if student is not None or _is_numeric(rows.X):
             raise
-        raise ValueError(
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
             f"X must be numeric for student=None, which standardises its columns: {error}. Encode other columns first, "
             "with student=make_pipeline(make_column_transformer((OneHotEncoder(), [...]), "
             "remainder=StandardScaler()), net)."

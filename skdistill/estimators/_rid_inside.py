@@ -263,7 +263,7 @@ def _say_unread(model: Any, error: TeacherError) -> None:
         "('layers', 'leaves', 'kernel'), which has no answers beside it.",
         UserWarning,
         # The caller of the estimator's fit.
-        stacklevel=6,
+        stacklevel=7,
     )
 
 

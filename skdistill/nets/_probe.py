@@ -6,12 +6,6 @@ from typing import Any
 
 from sklearn.base import clone
 
-from skdistill.nets._inputs import install_cast, to_numpy_dtype
-from skdistill.nets._quiet import quiet
-from skdistill.nets._taps import TAPPED_ROWS, Taps
-from skdistill.nets._teach import check_probabilities
-from skdistill.nets._training import PROBED_ROWS, seeded
-
 __all__ = ["may_be_sized_by_data", "probe_student"]
 
 # Where a net's class, or a callback, may look at the data and change the module.
@@ -45,6 +39,12 @@ def probe_student(net: Any, X: Any, n_classes: int, layers: Sequence[str | None]
     ValueError
         If a number is too large for the module's type, the module does not take such rows, or has no such layer.
     """
+    from skdistill.nets._inputs import install_cast, to_numpy_dtype
+    from skdistill.nets._quiet import quiet
+    from skdistill.nets._taps import TAPPED_ROWS, Taps
+    from skdistill.nets._teach import check_probabilities
+    from skdistill.nets._training import PROBED_ROWS, seeded
+
     sized = may_be_sized_by_data(net)
     with seeded(0, net.device):
         probe = clone(net)

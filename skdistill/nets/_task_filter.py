@@ -237,7 +237,7 @@ def matching_temperature(answers: np.ndarray, weight: np.ndarray) -> float:
     >>> from skdistill.nets._task_filter import matching_temperature
     >>> sure, unsure = np.array([[9.0, 0.0, 3.0]]), np.array([[0.4, 0.0, 0.1]])
     >>> round(matching_temperature(sure, np.ones(1)), 2), matching_temperature(unsure, np.ones(1))
-    (4.55, 1.0)
+    (3.11, 1.0)
     """
     wanted = MATCHED_ENTROPY * np.log(answers.shape[1])
 
