@@ -190,8 +190,9 @@ def test_fewer_redrawn_values_stay_nearer(conditional_rows: tuple[np.ndarray, np
     X = dependent_table(200)[:, :3].astype(float)
     share = []
     for probability in (0.2, 1.0):
-        sampler = ConditionalSampler(redraw_probability=probability, max_iter=3).fit(X)
-        share.append(np.isin(sampler.sample(400, random_state=0), X).mean())
+        # One fit's models may give values of the table back more often than another's.
+        made = [ConditionalSampler(redraw_probability=probability, max_iter=3, random_state=k).fit(X) for k in range(8)]
+        share.append(np.mean([np.isin(sampler.sample(400, random_state=0), X).mean() for sampler in made]))
     assert abs(share[0] - 0.8) < 0.05
     assert share[1] < 0.05
 
