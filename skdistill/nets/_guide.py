@@ -166,14 +166,21 @@ class Guide:
         total = task_loss if self.recipe.task_weight == 1.0 else self.recipe.task_weight * task_loss
         if not self.pairs:
             return total
-        transferred = torch.zeros_like(task_loss)
+        parts = []
         for number, trust in enumerate(self.trusts):
             if trust > 0 and self.recipe.matches_hidden:
-                found = self._transfer(self.pairs[number], self.targets[number][rows], seen[number], weight)
-                transferred = transferred + trust * found
+                parts.append(
+                    (trust, self._transfer(self.pairs[number], self.targets[number][rows], seen[number], weight))
+                )
             if trust > 0 and self.recipe.matches_output:
-                found = answer_loss(logits, self.answers[number][rows], self.temperatures[number], weight)
-                transferred = transferred + trust * found
+                answers, temperature = self.answers[number][rows], self.temperatures[number]
+                parts.append((trust, answer_loss(logits, answers, temperature, weight)))
+        if not parts:
+            self._transferred.append(torch.zeros_like(task_loss))
+            return total
+        # Each operation on a small batch costs as much as a layer of a small net.
+        weighted = [found if trust == 1.0 else trust * found for trust, found in parts]
+        transferred = weighted[0] if len(weighted) == 1 else torch.stack(weighted).sum()
         self._transferred.append(transferred.detach())
         return total + self.recipe.transfer_weight * transferred
 
