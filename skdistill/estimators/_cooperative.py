@@ -1,6 +1,5 @@
 """Learners that teach each other where they are strong."""
 
-import sys
 import warnings
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
@@ -14,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 from skdistill._sklearn import (
     HasMethods,
     Interval,
-    InvalidParameterError,
     StrOptions,
     fit_context,
     routing_enabled,
@@ -23,6 +21,7 @@ from skdistill._validation import seed_inner, weight_params
 from skdistill.counterfactual._resolve import resolve_generator
 from skdistill.estimators._asking import Panel
 from skdistill.estimators._composition import NamedLearners
+from skdistill.estimators._holder import WithWaysOut
 from skdistill.estimators._rounds import Cooperation, Plan
 from skdistill.estimators._silos import FINALS, Learner, Silos, check_learners, check_silos
 from skdistill.exceptions import DistillationDeclinedWarning
@@ -44,7 +43,7 @@ WAYS_OUT = {
 SEED_LIMIT = np.iinfo(np.int32).max
 
 
-class CooperativeDistillation(NamedLearners):
+class CooperativeDistillation(NamedLearners, WithWaysOut):
     """Let classifiers of any kind teach each other where they are strong.
 
     1. Every learner is fitted on its own rows (`owner`), in its own columns, and its expertise is the rows of which it
@@ -172,6 +171,8 @@ class CooperativeDistillation(NamedLearners):
     >>> bool((model.gain_ > 0.2).all()), model.score(X, y) > 0.95
     (True, True)
     """
+
+    _ways_out: ClassVar[dict[str, str]] = WAYS_OUT
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "estimators": [list, tuple],
@@ -387,14 +388,3 @@ class CooperativeDistillation(NamedLearners):
     def __sklearn_is_fitted__(self) -> bool:
         """Say whether there are fitted learners."""
         return hasattr(self, "named_estimators_")
-
-    def _validate_params(self) -> None:
-        try:
-            super()._validate_params()
-        except InvalidParameterError as error:
-            hint = next((hint for name, hint in WAYS_OUT.items() if f"'{name}'" in str(error)), None)
-            raise InvalidParameterError(str(error) if hint is None else f"{error} {hint}") from None
-
-    def _say(self, message: str) -> None:
-        if self.verbose:
-            sys.stderr.write(f"[{type(self).__name__}] {message}\n")

@@ -10,17 +10,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdistill._sklearn import InvalidParameterError, check_feature_names, check_n_features
 
-__all__ = ["StudentHolder", "all_or_nothing"]
+__all__ = ["StudentHolder", "WithWaysOut", "all_or_nothing"]
 
 
-class StudentHolder(BaseEstimator):
-    """An estimator whose predictions are those of its `student_`."""
+class WithWaysOut(BaseEstimator):
+    """An estimator whose refusal of a parameter says what to set it to, and which tells of its progress if asked."""
 
     # By the name of a parameter what to set it to; scikit-learn's own message says what was expected and what came.
     _ways_out: ClassVar[dict[str, str]] = {}
 
     verbose: int
-    student_: Any
 
     def _validate_params(self) -> None:
         try:
@@ -32,6 +31,12 @@ class StudentHolder(BaseEstimator):
     def _say(self, message: str) -> None:
         if self.verbose:
             sys.stderr.write(f"[{type(self).__name__}] {message}\n")
+
+
+class StudentHolder(WithWaysOut):
+    """An estimator whose predictions are those of its `student_`."""
+
+    student_: Any
 
     def __sklearn_is_fitted__(self) -> bool:
         """Say whether there is a fitted student."""

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -249,10 +250,9 @@ def _fitted(representation: Any, X: Any, answers: Any) -> Any:
         return representation.fit(X)
     except ConstantRepresentationError as error:
         if answers is not None and not _is_answer(representation):
-            try:
+            # If they cannot stand in, it is the inside that the user has to hear about.
+            with suppress(ConstantRepresentationError, TeacherError):
                 return answers.fit(X)
-            except (ConstantRepresentationError, TeacherError):
-                pass
         raise ConstantRepresentationError(f"{error} {WAY_OUT}") from None
 
 
